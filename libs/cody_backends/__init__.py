@@ -1,0 +1,1 @@
+"""Adapters of the storage, queue and compute ports, and the functions that open them."""

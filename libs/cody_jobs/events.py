@@ -1,0 +1,85 @@
+"""What happened to a job, in order: the feed behind `GET /jobs/{id}/events`."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus
+
+
+class JobCreated(Struct, frozen=True, kw_only=True, tag="job_created", tag_field="kind", rename="camel"):
+    repositories: int
+
+
+class JobDispatched(Struct, frozen=True, kw_only=True, tag="job_dispatched", tag_field="kind", rename="camel"):
+    attempt: int
+    shards: int
+    compute_id: str
+
+
+class JobRetried(Struct, frozen=True, kw_only=True, tag="job_retried", tag_field="kind", rename="camel"):
+    runs: int
+
+
+class JobFinished(Struct, frozen=True, kw_only=True, tag="job_finished", tag_field="kind", rename="camel"):
+    status: JobStatus
+    failure: Failure | None
+
+
+class RunStarted(Struct, frozen=True, kw_only=True, tag="run_started", tag_field="kind", rename="camel"):
+    repository: str
+    attempt: int
+
+
+class FilesChosen(Struct, frozen=True, kw_only=True, tag="files_chosen", tag_field="kind", rename="camel"):
+    repository: str
+    files: FileCounts
+
+
+class FileDone(Struct, frozen=True, kw_only=True, tag="file_done", tag_field="kind", rename="camel"):
+    """`result` is the outcome's kind: edited, unchanged or failed; `detail` its reason or message, if any."""
+
+    repository: str
+    path: str
+    result: str
+    detail: str | None
+    reused: bool
+    cost_microusd: int
+
+
+class RunReturned(Struct, frozen=True, kw_only=True, tag="run_returned", tag_field="kind", rename="camel"):
+    """The run went back to the queue: its worker stopped early, died or went silent."""
+
+    repository: str
+    reason: str
+
+
+class RunFinished(Struct, frozen=True, kw_only=True, tag="run_finished", tag_field="kind", rename="camel"):
+    repository: str
+    status: RunStatus
+    outcome: RunOutcome | None
+    reason: str | None
+    failure: Failure | None
+    files: FileCounts
+
+
+EventBody = (
+    JobCreated
+    | JobDispatched
+    | JobRetried
+    | JobFinished
+    | RunStarted
+    | FilesChosen
+    | FileDone
+    | RunReturned
+    | RunFinished
+)
+
+
+class Event(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`id` grows within a job and never repeats: it is the `Last-Event-ID` of the stream."""
+
+    id: int
+    job_id: str
+    at: datetime
+    body: EventBody

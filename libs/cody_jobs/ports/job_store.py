@@ -1,0 +1,171 @@
+"""Jobs, repository runs and shards: every change is a conditional write, so that it may be tried twice."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from cody_jobs.models import (
+    Attempt,
+    Failure,
+    Job,
+    JobStatus,
+    NewJob,
+    Page,
+    RepositoryRun,
+    RunCounts,
+    RunResult,
+    RunStatus,
+    Shard,
+)
+
+
+class LeaseRenewal(Struct, frozen=True, kw_only=True):
+    """`held` are the runs that still belong to the owner; the others were stopped or given to somebody else."""
+
+    held: frozenset[str]
+    job_status: JobStatus
+
+
+class ShardEnd(Struct, frozen=True, kw_only=True):
+    """`job_ended_now` is true for exactly one caller: the one whose call moved the job to its final status."""
+
+    job: Job
+    job_ended_now: bool
+
+
+class OpenShard(Struct, frozen=True, kw_only=True):
+    """A shard without an end. `silent`: one of its runs is RUNNING under a lease that has expired."""
+
+    shard: Shard
+    job_status: JobStatus
+    silent: bool
+
+
+class RecoveredRuns(Struct, frozen=True, kw_only=True):
+    """What became of a lost shard's unfinished runs."""
+
+    requeued: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+@runtime_checkable
+class JobStore(Protocol):
+    """Raises `JobNotFound` or `RunNotFound` for unknown ids, `Unavailable` when the database stays away."""
+
+    async def ping(self) -> None:
+        """Return when the store answers a trivial read; raise `Unavailable` otherwise, without retrying."""
+        ...
+
+    async def create_job(self, job: NewJob, repositories: Sequence[str]) -> Job:
+        """Write the job with one QUEUED run per repository and return it as PENDING.
+
+        The job is CREATING while its runs are written in batches. The same id again finishes a half-created job,
+        returns an existing one as it is, or raises `IdempotencyConflict` when its fingerprint differs.
+        """
+        ...
+
+    async def discard_half_created(self, *, older_than: timedelta) -> list[str]:
+        """Delete jobs (with their runs) that are CREATING and were not written to for that long; return their ids.
+        No client was ever told of them."""
+        ...
+
+    async def get_job(self, job_id: str) -> Job: ...
+
+    async def list_jobs(self, *, status: JobStatus | None, limit: int, cursor: str | None) -> Page[Job]:
+        """Newest first. Raises `JobRejected` for a cursor that this store did not make."""
+        ...
+
+    async def count_runs(self, job_ids: Sequence[str]) -> dict[str, RunCounts]: ...
+
+    async def get_run(self, job_id: str, repository: str) -> RepositoryRun: ...
+
+    async def list_runs(
+        self, job_id: str, *, status: RunStatus | None, limit: int, cursor: str | None
+    ) -> Page[RepositoryRun]:
+        """In the order of the request."""
+        ...
+
+    async def begin_attempt(self, job_id: str, *, repositories_per_shard: int) -> Attempt | None:
+        """Cut the queued runs of a PENDING or RUNNING job into the shards of a new attempt.
+
+        The job becomes RUNNING, the runs DISPATCHED; a run that was lost before gets a shard of its own, so that it
+        cannot take others with it again. An attempt that exists without a compute id (its dispatcher died) is
+        returned again instead. None when there is nothing to hand over. A PENDING job that has no unfinished run
+        (an operator set it back) gets its failed and cancelled runs queued again first.
+        """
+        ...
+
+    async def record_compute(self, job_id: str, attempt: int, compute_id: str) -> bool:
+        """Note which compute job runs the attempt; False when another one was noted before."""
+        ...
+
+    async def get_shard(self, job_id: str, attempt: int, index: int) -> Shard:
+        """Raises `RunNotFound` when there is no such shard."""
+        ...
+
+    async def list_open_shards(self, *, limit: int) -> list[OpenShard]:
+        """Oldest first."""
+        ...
+
+    async def claim_run(self, job_id: str, repository: str, *, owner: str, lease: timedelta) -> RepositoryRun:
+        """Take a DISPATCHED run (or a RUNNING one whose lease has expired): RUNNING, held by the owner for `lease`.
+
+        The same owner may claim again. Raises `LeaseLost` when it is held, has ended, or was lost too often (then it
+        ends as failed, `worker_lost`).
+        """
+        ...
+
+    async def renew_leases(
+        self, job_id: str, repositories: Sequence[str], *, owner: str, lease: timedelta
+    ) -> LeaseRenewal: ...
+
+    async def release_run(self, job_id: str, repository: str, *, owner: str) -> None:
+        """Give a run back unfinished: QUEUED, no loss counted. Nothing happens when the owner does not hold it."""
+        ...
+
+    async def finish_run(self, job_id: str, repository: str, *, owner: str, result: RunResult) -> RepositoryRun:
+        """The run's final state. Raises `LeaseLost` when the owner does not hold it."""
+        ...
+
+    async def end_shard(self, job_id: str, attempt: int, index: int) -> ShardEnd:
+        """Note that the shard's worker is done. When no run of the job is unfinished, the job ends, exactly once.
+        May be called again; that settles a job whose last worker died between its last run and this call."""
+        ...
+
+    async def recover_shard(self, job_id: str, attempt: int, index: int, *, failure: Failure | None) -> RecoveredRuns:
+        """The shard's worker is gone: end the shard and put its unfinished runs back into the queue.
+
+        RUNNING runs count a loss; a run lost `LOSSES_ALLOWED` times or dispatched `DISPATCHES_ALLOWED` times fails
+        (`worker_lost`). With `failure`, all of them fail with it instead (its worker cannot ever start).
+        """
+        ...
+
+    async def list_jobs_to_dispatch(self, *, pending_for: timedelta, limit: int) -> list[str]:
+        """Ids of jobs PENDING and unchanged for that long, and of RUNNING jobs that have queued runs, or an attempt
+        without a compute id for that long."""
+        ...
+
+    async def list_jobs_to_settle(self, *, limit: int) -> list[tuple[str, int, int]]:
+        """(job id, attempt, shard index) of RUNNING jobs without an unfinished run and without an open shard: an
+        `end_shard` for it ends the job."""
+        ...
+
+    async def stop_job(self, job_id: str, *, status: JobStatus, failure: Failure | None) -> ShardEnd:
+        """End a job now, as CANCELLED or FAILED: its unfinished runs become CANCELLED (leases are void, shards end).
+        Raises `IllegalTransition` when it has ended already, except with the same status, which changes nothing."""
+        ...
+
+    async def retry_job(self, job_id: str) -> int:
+        """Queue the failed and cancelled runs of an ended job again and make it PENDING; their number.
+        Raises `IllegalTransition` when the job has not ended, or has nothing to retry."""
+        ...
+
+    async def set_pending(self, job_id: str) -> Job:
+        """What an operator does by hand to a stuck job: PENDING, whatever it was (but CREATING)."""
+        ...
+
+    async def prune(self, *, ended_before: timedelta) -> list[str]:
+        """Delete jobs that ended longer ago than that, with all their runs and shards; return their ids."""
+        ...

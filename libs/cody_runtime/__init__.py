@@ -1,0 +1,1 @@
+"""How a process starts, reports and stops: settings, logs, telemetry, shutdown, forking, waiting for dependencies."""
