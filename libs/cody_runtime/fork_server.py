@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import sys
+import traceback
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, NoReturn
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from cody_jobs.errors import Unavailable
 from cody_runtime.forking import (
     FDS_AT_ONCE,
+    GRACE_SECONDS,
     ChildEnded,
     ChildRefused,
     ChildSpawned,
@@ -37,12 +39,13 @@ _HAS_ENDED = "it has ended"
 
 class ForkServer:
     """The owner's side. A child is a session of its own, starts with default signal handlers, and gets SIGTERM when
-    the server dies; when the owner is gone, the server ends all children (SIGTERM, SIGKILL after 20 s) and itself.
+    the server dies. When the owner is gone, the server ends all children (SIGTERM, SIGKILL after `grace` seconds) and
+    itself.
 
     Belongs to the event loop of its first use; it is to be closed with `aclose`.
     """
 
-    _ours: ClassVar[weakref.WeakSet["ForkServer"]] = weakref.WeakSet()
+    _ours: ClassVar[weakref.WeakSet[socket.socket]] = weakref.WeakSet()
 
     def __init__(self, connection: socket.socket, ended: Callable[[], Awaitable[object]]) -> None:
         connection.settimeout(0)
@@ -55,21 +58,23 @@ class ForkServer:
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gone = asyncio.Event()
-        self._ours.add(self)
+        self._ours.add(connection)
 
     @classmethod
-    def fork_now(cls, entry: Entry) -> "ForkServer":
+    def fork_now(cls, entry: Entry, *, grace: float = GRACE_SECONDS) -> "ForkServer":
         """Fork the server from the present process; to be called before any thread or event loop exists."""
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            cls._become_server(theirs, entry)
+            cls._become_server(theirs, entry, grace)
         theirs.close()
         return cls(ours, lambda: asyncio.to_thread(_reap, pid))
 
     @classmethod
-    async def launch(cls, entry: str, *, environment: Mapping[str, str], preload: Sequence[str] = ()) -> "ForkServer":
+    async def launch(
+        cls, entry: str, *, environment: Mapping[str, str], preload: Sequence[str] = (), grace: float = GRACE_SECONDS
+    ) -> "ForkServer":
         """Start the server in a fresh interpreter, with exactly this environment.
 
         `entry` is "module:function"; its module and the `preload` ones are imported there, once. Returns at once:
@@ -78,21 +83,23 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "cody_runtime.fork_server", entry, *preload,
+                sys.executable, "-P", "-m", "cody_runtime.fork_server", str(grace), entry, *preload,
                 stdin=theirs.fileno(), env=dict(environment), start_new_session=True,
             )  # fmt: skip
         return cls(ours, process.wait)
 
     @classmethod
-    def _become_server(cls, connection: socket.socket, entry: Entry) -> NoReturn:
+    def _become_server(cls, connection: socket.socket, entry: Entry, grace: float) -> NoReturn:
         """What the forked process does. It forgets the owner's ends, or it would keep the other servers from seeing
         that their owner is gone."""
         try:
             os.setsid()
-            for server in cls._ours:
-                server._connection.close()
+            for ours in cls._ours:
+                ours.close()
             die_with_parent(signal.SIGTERM)
-            serve(connection, entry)
+            serve(connection, entry, grace=grace)
+        except Exception:  # noqa: BLE001 (the forked process ends here, and must not run on in its parent's code)
+            traceback.print_exc()
         finally:
             os._exit(0)
 
@@ -124,7 +131,7 @@ class ForkServer:
         return ForkedProcess(pid, child.ended, lambda wanted: self._send(SignalChild(id=number, number=wanted)))
 
     async def aclose(self) -> None:
-        """End the children (SIGTERM, SIGKILL after 20 s) and the server, and return when all of them are gone."""
+        """End the children (SIGTERM, SIGKILL after the grace) and the server, and return when all of them are gone."""
         self._attach()
         self._closing = True
         self._flush()

@@ -1,7 +1,8 @@
 """The process on the other side of a `ForkServer`: single-threaded, has imported what its children need, forks them on
 request, and reports how they ended. When its owner is gone, it ends its children and itself.
 
-Run as `python -m cody_runtime.fork_server module:function [module ...]`, with the owner's socket as standard input.
+Run as `python -m cody_runtime.fork_server GRACE_SECONDS module:function [module ...]`, with the owner's socket as
+standard input.
 """
 
 import contextlib
@@ -90,12 +91,12 @@ class FrameReader(Generic[M]):
 
 
 def main(arguments: Sequence[str]) -> int:
-    entry, *preloaded = arguments
+    grace, entry, *preloaded = arguments
     connection = _take_standard_input()
     die_with_parent(signal.SIGTERM)
     for module in preloaded:
         importlib.import_module(module)
-    serve(connection, find_entry(entry))
+    serve(connection, find_entry(entry), grace=float(grace))
     return 0
 
 
@@ -105,11 +106,12 @@ def find_entry(name: str) -> Entry:
     return getattr(importlib.import_module(module), function)
 
 
-def serve(connection: socket.socket, entry: Entry) -> None:
-    """Fork children until the owner closes the connection or SIGTERM arrives, then end them all and return."""
+def serve(connection: socket.socket, entry: Entry, *, grace: float) -> None:
+    """Fork children until the owner closes the connection or SIGTERM arrives, then end them all and return: with
+    SIGTERM, and with SIGKILL what is left after `grace` seconds."""
     gc.collect()
     gc.freeze()  # so that a child's collector does not touch, and thereby copy, every page that it shares with us
-    _Forker(connection, entry).run()
+    _Forker(connection, entry).run(grace)
 
 
 def die_with_parent(number: int) -> None:
@@ -139,7 +141,7 @@ class _Forker:
         self._selector = selectors.DefaultSelector()
         self._stopping = False
 
-    def run(self) -> None:
+    def run(self, grace: float) -> None:
         self._watch_signals()
         self._selector.register(self._connection, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
@@ -147,7 +149,7 @@ class _Forker:
             for key, _ in self._selector.select():
                 self._read_requests() if key.fileobj is self._connection else self._reap()
         self._selector.unregister(self._connection)
-        self._end_children()
+        self._end_children(grace)
 
     def _watch_signals(self) -> None:
         for one_end in (self._wake, self._waker):
@@ -244,9 +246,9 @@ class _Forker:
         except OSError:
             self._stopping = True
 
-    def _end_children(self) -> None:
+    def _end_children(self, grace: float) -> None:
         self._signal_all(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + grace
         while self._pids and (left := deadline - time.monotonic()) > 0:
             if self._selector.select(left):
                 self._reap()
