@@ -7,8 +7,8 @@ is censored last, so that no library's message can carry one out.
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, cast
 
 import structlog
 from opentelemetry import trace
@@ -76,14 +76,16 @@ def censor_text(text: str) -> str:
     return _SECRET_TEXT.sub("[secret]", text)
 
 
-def _censor_value(value: object) -> object:
-    if isinstance(value, str):
-        return censor_text(value)
-    if isinstance(value, Mapping):
-        return {key: _censor_value(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_censor_value(inner) for inner in value]
-    return value
+def _censor_value(value: Any) -> object:
+    match value:
+        case str():
+            return censor_text(value)
+        case dict():
+            return {key: _censor_value(inner) for key, inner in cast("dict[Any, Any]", value).items()}
+        case list() | tuple():
+            return [_censor_value(inner) for inner in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 def _capital_level(_logger: object, _method: str, event: Event) -> Event:

@@ -95,6 +95,11 @@ class SpanKeeper(SpanProcessor):
         self._waiting: deque[SpanRecord] = deque(maxlen=_WAITING_SPANS)
         self._wanted = False
 
+    @property
+    def waiting(self) -> int:
+        """Spans that are not stored yet."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def keep(self, store: KeepSpans) -> AsyncGenerator[None]:
         """Store spans while the block runs, and what is left at its end."""
