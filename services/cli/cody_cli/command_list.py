@@ -1,0 +1,39 @@
+"""Every command, with its line in the help; the modules behind them are imported when they are run."""
+
+from cody_cli.lazy_group import LazyGroup
+
+_COMMANDS = {
+    "up": ("cody_cli.commands.up:up", "Start every program on this machine, until Ctrl-C."),
+    "run": ("cody_cli.commands.run:run", "Run one prompt over local repositories and write the patches."),
+    "submit": ("cody_cli.commands.submit:submit", "Submit a job and print its id."),
+    "list": ("cody_cli.commands.list:list_jobs", "List jobs, newest first."),
+    "show": ("cody_cli.commands.show:show", "Show a job and what became of its repositories."),
+    "diff": ("cody_cli.commands.diff:diff", "Show or save the diff of a repository."),
+    "thread": ("cody_cli.commands.thread:thread", "Show the conversations with Claude about a repository."),
+    "events": ("cody_cli.commands.events:events", "Show what happens to a job, as it happens."),
+    "cancel": ("cody_cli.commands.cancel:cancel", "Cancel a job."),
+    "retry": ("cody_cli.commands.retry:retry", "Run the failed and cancelled repositories of a job again."),
+    "trace": ("cody_cli.commands.trace:trace", "Show where the time of a job went."),
+    "ops": ("cody_cli.command_list:ops", "Operate: tokens, stuck jobs, dead letters, old jobs."),
+}
+
+_OPS = {
+    "token": ("cody_cli.commands.ops_token:token", "Make, list and revoke API tokens."),
+    "requeue": ("cody_cli.commands.ops_requeue:requeue", "Dispatch a stuck job again."),
+    "dead-letters": ("cody_cli.commands.ops_dead_letters:dead_letters", "List or redrive messages that were given up."),
+    "prune": ("cody_cli.commands.ops_prune:prune", "Delete jobs that ended long ago, with all their results."),
+}
+
+cody_batch = LazyGroup(
+    "cody-batch",
+    _COMMANDS,
+    "One prompt, many repositories, reviewed diffs.\n\n"
+    "Begin with `cody-batch run --repo PATH --prompt TEXT`: it starts what it needs, shows the progress and writes "
+    "the patches; the repositories themselves are not touched.",
+)
+
+ops = LazyGroup(
+    "ops",
+    _OPS,
+    "Work on the stores directly (DATABASE_URL, or the embedded database in CODY_DATA), with no API in between.",
+)

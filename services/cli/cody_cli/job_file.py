@@ -1,0 +1,75 @@
+"""A job as a JSON file, completed and overridden by options: the body of POST /jobs."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cody_cli.failures import BadInput
+from cody_jobs.models import JobType
+
+
+class JobFile(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """What of a job is given; the API has the last word on what is missing."""
+
+    name: str | UnsetType = UNSET
+    type: JobType | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    repositories: tuple[str, ...] | UnsetType = UNSET
+    create_pull_requests: bool | UnsetType = UNSET
+    include: tuple[str, ...] | UnsetType = UNSET
+    exclude: tuple[str, ...] | UnsetType = UNSET
+    match: str | UnsetType | None = UNSET
+    model: str | UnsetType | None = UNSET
+
+
+def read_job_file(path: str | None) -> JobFile:
+    """`-` is standard input, None an empty job. Raises `BadInput` with the place in the file."""
+    if path is None:
+        return JobFile()
+    content = _read(path)
+    try:
+        return msgspec.json.decode(content, type=JobFile)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {error}", hint=_FORMAT) from error
+
+
+def read_prompt(text: str | None, file: Path | None) -> str | UnsetType:
+    if text is not None and file is not None:
+        raise BadInput("--prompt and --prompt-file: only one of them")
+    if file is None:
+        return UNSET if text is None else text
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--prompt-file {file}: {error}") from error
+
+
+def complete(job: JobFile, **given: object) -> JobFile:
+    """The job with every option that was given in place of the file's field."""
+    return msgspec.structs.replace(job, **{name: value for name, value in given.items() if value is not UNSET})
+
+
+def encode_job(job: JobFile) -> bytes:
+    """The body of POST /jobs. Raises `BadInput` when there is no prompt or no repository; names have a default."""
+    if job.prompt is UNSET or not str(job.prompt).strip():
+        raise BadInput("there is no prompt", hint="--prompt TEXT, --prompt-file FILE, or a job file with a `prompt`")
+    if not job.repositories:
+        raise BadInput("no repositories were named", hint=_REPOSITORIES)
+    name = str(job.prompt).strip().splitlines()[0][:80] if job.name is UNSET else job.name
+    kind = JobType.CODE_PATTERN_UPDATE if job.type is UNSET else job.type
+    return msgspec.json.encode(msgspec.structs.replace(job, name=name, type=kind))
+
+
+def _read(path: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+
+
+_FORMAT = 'a job looks like {"name": "…", "type": "code-pattern-update", "prompt": "…", "repositories": ["owner/name"]}'
+_REPOSITORIES = "--repo PATH or --repos FOLDER (`run`), --repository OWNER/NAME (`submit`), or a job file"

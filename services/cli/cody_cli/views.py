@@ -1,0 +1,83 @@
+"""The API's answers, as far as the commands read them; fields that they do not read may come and go."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from msgspec import Raw, Struct
+
+from cody_jobs.models import Failure, FileCounts, JobStatus, JobType, RunCounts, RunOutcome, RunStatus
+from cody_jobs.outcomes import ClaudeThread, UsageTotals
+from cody_jobs.spans import SpanRecord
+
+T = TypeVar("T")
+
+
+class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`usage` and what was asked for come with a single job, not in lists."""
+
+    id: str
+    name: str
+    type: JobType
+    status: JobStatus
+    repositories: int
+    counts: RunCounts
+    failure: Failure | None
+    submitted_by: str
+    created_at: datetime
+    ended_at: datetime | None
+    prompt: str | None = None
+    model: str | None = None
+    usage: UsageTotals | None = None
+
+
+class RunView(Struct, frozen=True, kw_only=True, rename="camel"):
+    repository: str
+    status: RunStatus
+    outcome: RunOutcome | None
+    reason: str | None
+    failure: Failure | None
+    files: FileCounts
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class PatchView(Struct, frozen=True, kw_only=True, rename="camel"):
+    base_commit: str
+    message: str
+    files_changed: int
+    lines_added: int
+    lines_removed: int
+
+
+class RunDetailView(RunView, frozen=True, kw_only=True, rename="camel"):
+    patch: PatchView | None
+    usage: UsageTotals
+
+
+class PageView(Struct, Generic[T], frozen=True, kw_only=True):
+    items: tuple[T, ...]
+    cursor: str | None
+
+
+class TraceView(Struct, frozen=True, kw_only=True, rename="camel"):
+    spans: tuple[SpanRecord, ...]
+
+
+class FieldProblem(Struct, frozen=True, kw_only=True):
+    field: str = ""
+    message: str = ""
+
+
+class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """RFC 9457, as the API fills it."""
+
+    title: str = ""
+    detail: str = ""
+    code: str = ""
+    errors: tuple[FieldProblem, ...] = ()
+    errors_left_out: int = 0
+
+
+RawObject = Mapping[str, Raw]
+ThreadPage = PageView[ClaudeThread]
