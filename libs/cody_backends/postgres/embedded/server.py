@@ -1,0 +1,129 @@
+"""Use the embedded server: it runs as long as anybody does."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from cody_backends.postgres.connection import OwnConnection, connect
+from cody_backends.postgres.embedded.layout import DATABASE, PORT, USER, Layout
+from cody_backends.postgres.embedded.locks import is_held, is_in_place, open_lock, try_shared
+from cody_backends.postgres.embedded.report import SERVER, decode_report
+from cody_jobs.errors import SettingsError, Unavailable
+
+_PAUSE_SECONDS = 0.02
+_PATIENCE_SECONDS = 30.0
+_CONNECT_SECONDS = 10.0
+_NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+"""All that the supervisor is given: no key, no token, and none of the variables that PostgreSQL reads."""
+
+
+@asynccontextmanager
+async def use_server(layout: Layout) -> AsyncGenerator["EmbeddedServer"]:
+    """Count as a user of the server until the end of the block, and as long as children of a fork live.
+
+    The server is started by the first connection. Raises `SettingsError` when the data folder cannot be used.
+    """
+    user = await _become_user(layout)
+    try:
+        yield EmbeddedServer(layout)
+    finally:
+        os.close(user)
+
+
+class EmbeddedServer:
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._starting = asyncio.Lock()
+
+    @property
+    def socket_folder(self) -> Path:
+        """As PostgreSQL's own programs take it (`psql -h`)."""
+        return Path(os.path.realpath(self._layout.socket))
+
+    async def connect(self, *_args: Any, **kwargs: Any) -> OwnConnection:
+        """`asyncpg.connect`, which first brings the server back when it is not there. `database`: another one than the
+        one in which Cody's tables are."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _PATIENCE_SECONDS
+        while True:
+            await self._make_sure_that_it_is_watched()
+            try:
+                return await self._connect_once(kwargs)
+            except _NOT_YET as error:
+                if clock() >= deadline:
+                    raise Unavailable(SERVER, f"{error} (see {self._layout.log})") from error
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _connect_once(self, kwargs: dict[str, Any]) -> OwnConnection:
+        return await connect(
+            host=str(self.socket_folder),
+            port=PORT,
+            user=USER,
+            timeout=_CONNECT_SECONDS,
+            **{"database": DATABASE, **kwargs},
+        )
+
+    async def _make_sure_that_it_is_watched(self) -> None:
+        async with self._starting:
+            if not await asyncio.to_thread(is_held, self._layout.supervisor_lock):
+                await start_supervisor(self._layout)
+
+
+async def start_supervisor(layout: Layout) -> None:
+    """Return when its server is ready, or when another supervisor is in charge; raise what it says otherwise."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "cody_backends.postgres.embedded.supervisor",
+        msgspec.json.encode(layout).decode(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(),
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            said = await process.stdout.read()
+            await process.wait()
+    except TimeoutError:
+        raise Unavailable(SERVER, f"still starting after {_PATIENCE_SECONDS:.0f} s (see {layout.log})") from None
+    if said:
+        raise decode_report(said)
+
+
+def _environment() -> dict[str, str]:
+    given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return given | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+async def _become_user(layout: Layout) -> int:
+    """Take the users' lock; while a supervisor stops the server, wait for the end of that."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _PATIENCE_SECONDS
+    while clock() < deadline:
+        user = await asyncio.to_thread(_open_users_lock, layout)
+        if try_shared(user) and is_in_place(user, layout.users_lock):
+            return user
+        os.close(user)
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise Unavailable(SERVER, f"an earlier server is still stopping (see {layout.log})")
+
+
+def _open_users_lock(layout: Layout) -> int:
+    try:
+        layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_lock(layout.users_lock)
+    except OSError as error:
+        raise SettingsError(f"CODY_DATA: {layout.folder} cannot be used: {error.strerror}") from error

@@ -1,0 +1,65 @@
+"""Open the database that the settings name: one given by URL, or a server of our own in the data folder."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from cody_backends.postgres.connection import OwnConnection, connect, use_json
+from cody_backends.postgres.database import Connect, Database, open_pool
+from cody_backends.postgres.embedded.layout import Layout
+from cody_backends.postgres.embedded.report import SERVER
+from cody_backends.postgres.embedded.server import use_server
+from cody_backends.postgres.migrate import migrate, read_migrations
+from cody_backends.postgres.tracing import trace_queries
+from cody_backends.settings import BackendSettings
+from cody_jobs.errors import SettingsError
+from cody_runtime.waiting import wait_for
+
+_PATIENCE_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def open_database(settings: BackendSettings) -> AsyncGenerator[Database]:
+    """Connect, waiting up to a minute for the server, and bring the schema up to date.
+
+    Raises `SettingsError` for a URL, password or database name that is wrong, `Unavailable` when nobody answers.
+    """
+    trace_queries()
+    if settings.database_url is None:
+        async with (
+            use_server(Layout(data=str(settings.data_folder))) as server,
+            _open(SERVER, server.connect, settings) as database,
+        ):
+            yield database
+        return
+    async with _open("PostgreSQL (DATABASE_URL)", _connector(settings.database_url), settings) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _open(name: str, connect: Connect, settings: BackendSettings) -> AsyncGenerator[Database]:
+    async with open_pool(name, connect, connections=settings.database_connections, init=use_json) as database:
+        await wait_for(name, partial(_bring_up_to_date, database), patience=_PATIENCE_SECONDS)
+        yield database
+
+
+async def _bring_up_to_date(database: Database) -> None:
+    async with database.connection() as connection:
+        await migrate(connection, read_migrations())
+
+
+def _connector(url: str) -> Connect:
+    """The URL may hold a password: no message of a parser, which may quote a part of it, is shown."""
+
+    async def connect_there(*_args: Any, **kwargs: Any) -> OwnConnection:
+        try:
+            return await connect(url, timeout=_CONNECT_SECONDS, **kwargs)
+        except ValueError:
+            raise SettingsError(
+                "DATABASE_URL is not a PostgreSQL address (postgresql://user:password@host:port/name). "
+                "Characters like @ / : # in a password are written percent-encoded"
+            ) from None
+
+    return connect_there

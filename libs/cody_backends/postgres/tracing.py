@@ -1,0 +1,50 @@
+"""Spans for queries, but only inside of a trace: background polls make none of their own."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+
+_QUIET = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;", "SAVEPOINT", "RELEASE", "LISTEN", "UNLISTEN"})
+
+
+def trace_queries() -> None:
+    """Instrument asyncpg, once per process."""
+    instrumentor = AsyncPGInstrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument(tracer_provider=_InsideTraces(), skip_dep_check=True)
+
+
+class _InsideTraces(trace.TracerProvider):
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> trace.Tracer:
+        return _InsideTracesTracer(trace.get_tracer(instrumenting_module_name, instrumenting_library_version))
+
+
+class _InsideTracesTracer(trace.Tracer):
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(self, name: str, *args: Any, **kwargs: Any) -> trace.Span:
+        return self._tracer.start_span(name, *args, **kwargs) if _wanted(name) else trace.INVALID_SPAN
+
+    @contextmanager
+    def start_as_current_span(  # pyright: ignore[reportIncompatibleMethodOverride] (its decorator is a private one)
+        self, name: str, *args: Any, **kwargs: Any
+    ) -> Generator[trace.Span]:
+        if not _wanted(name):
+            yield trace.INVALID_SPAN
+            return
+        with self._tracer.start_as_current_span(name, *args, **kwargs) as span:
+            yield span
+
+
+def _wanted(name: str) -> bool:
+    return name not in _QUIET and trace.get_current_span().is_recording()
