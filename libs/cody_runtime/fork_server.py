@@ -47,10 +47,13 @@ class ForkServer:
 
     _ours: ClassVar[weakref.WeakSet[socket.socket]] = weakref.WeakSet()
 
-    def __init__(self, connection: socket.socket, ended: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, connection: socket.socket, ended: Callable[[], Awaitable[object]], terminate: Callable[[], None]
+    ) -> None:
         connection.settimeout(0)
         self._connection = connection
         self._ended = ended
+        self._terminate = terminate
         self._reports = FrameReader[Report](msgspec.msgpack.Decoder(Report))
         self._outgoing: deque[tuple[memoryview, list[int]]] = deque()
         self._children: dict[int, _Child] = {}
@@ -69,24 +72,32 @@ class ForkServer:
             ours.close()
             cls._become_server(theirs, entry, grace)
         theirs.close()
-        return cls(ours, lambda: asyncio.to_thread(_reap, pid))
+        return cls(ours, lambda: asyncio.to_thread(_reap, pid), lambda: os.kill(pid, signal.SIGTERM))
 
     @classmethod
     async def launch(
-        cls, entry: str, *, environment: Mapping[str, str], preload: Sequence[str] = (), grace: float = GRACE_SECONDS
+        cls,
+        entry: str,
+        *,
+        environment: Mapping[str, str],
+        preload: Sequence[str] = (),
+        grace: float = GRACE_SECONDS,
+        inherit: Sequence[int] = (),
     ) -> "ForkServer":
         """Start the server in a fresh interpreter, with exactly this environment.
 
         `entry` is "module:function"; its module and the `preload` ones are imported there, once. Returns at once:
-        requests wait until the imports are done, and raise `Unavailable` when those fail.
+        requests wait until the imports are done, and raise `Unavailable` when those fail. Server and children keep
+        the descriptors `inherit` open to their end.
         """
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "cody_runtime.fork_server", str(grace), entry, *preload,
                 stdin=theirs.fileno(), env=dict(environment), start_new_session=True,
+                pass_fds=inherit,
             )  # fmt: skip
-        return cls(ours, process.wait)
+        return cls(ours, process.wait, process.terminate)
 
     @classmethod
     def _become_server(cls, connection: socket.socket, entry: Entry, grace: float) -> NoReturn:
@@ -133,8 +144,11 @@ class ForkServer:
     async def aclose(self) -> None:
         """End the children (SIGTERM, SIGKILL after the grace) and the server, and return when all of them are gone."""
         self._attach()
-        self._closing = True
-        self._flush()
+        if not self._closing:
+            self._closing = True
+            with contextlib.suppress(ProcessLookupError):
+                self._terminate()  # it may be busy importing, and would not see the connection's end until then
+            self._flush()
         await self._gone.wait()
         await self._ended()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.wait import wait_until
 
 from cody_jobs.errors import Unavailable
 from cody_runtime.fork_server import ForkServer
@@ -34,18 +35,6 @@ async def server() -> AsyncGenerator[ForkServer]:
 async def read(fd: int) -> bytes:
     """What the child writes at once, or b"" when all ends of the pipe are closed."""
     return await asyncio.wait_for(asyncio.to_thread(os.read, fd, 10_000), 20)
-
-
-async def until(what: str, holds: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
-    while True:
-        held = holds()
-        if held if isinstance(held, bool) else await held:
-            return
-        if clock() > deadline:
-            pytest.fail(f"waited {seconds} s in vain until {what}")
-        await asyncio.sleep(0.01)
 
 
 def is_gone(pid: int) -> bool:
@@ -234,7 +223,7 @@ async def test_the_children_of_a_killed_server_end_and_waiting_for_them_fails() 
     psutil.Process(psutil.Process(pid).ppid()).kill()
     with pytest.raises(Unavailable):
         await wait()
-    await until("the child is gone", lambda: is_gone(pid))
+    await wait_until(lambda: is_gone(pid), "the child is gone")
     assert server.gone
     await server.aclose()
 
@@ -248,7 +237,7 @@ async def test_a_child_that_nobody_waits_for_any_more_ends(server: ForkServer) -
     with pytest.raises(asyncio.CancelledError):
         await spawning
     os.close(writing)
-    await until("the child has closed its end", lambda: _ended(reading))
+    await wait_until(lambda: _ended(reading), "the child has closed its end")
     os.close(reading)
 
 
@@ -270,4 +259,4 @@ async def test_servers_and_children_end_with_the_process_that_forked_them(number
     assert not any(is_gone(pid) for pid in pids)
     owner.send_signal(number)
     await owner.wait()
-    await until("servers and children are gone", lambda: all(is_gone(pid) for pid in pids))
+    await wait_until(lambda: all(is_gone(pid) for pid in pids), "servers and children are gone")

@@ -1,0 +1,1 @@
+"""Compute on child processes of this machine."""
