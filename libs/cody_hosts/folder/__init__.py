@@ -1,0 +1,1 @@
+"""A folder of git repositories as a code host."""

@@ -1,0 +1,52 @@
+"""The difference of two trees as bytes that `git apply --index` takes."""
+
+import pygit2
+from msgspec import Struct
+from pygit2.enums import DiffFind, DiffOption
+
+from cody_jobs.errors import JobFailed
+from cody_jobs.models import FailureCode
+from cody_worker.git.git_errors import reading
+
+MAX_PATCH_BYTES = 100_000_000
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """`patch` has binary, rename and mode changes and full index ids; it is the same bytes every time."""
+
+    patch: bytes
+    files_changed: int
+    lines_added: int
+    lines_removed: int
+
+
+def diff_trees(repository: pygit2.Repository, old: bytes, new: bytes) -> Difference:
+    """Compare two trees, by id. Raises `JobFailed(repository_too_large)` for a patch above `MAX_PATCH_BYTES`.
+
+    The repository has to have `core.abbrev` 40: libgit2 offers no other way to full ids.
+    """
+    with reading("the difference"):
+        before, after = (repository[pygit2.Oid(raw=tree)].peel(pygit2.Tree) for tree in (old, new))
+        diff = before.diff_to_tree(after, flags=DiffOption.SHOW_BINARY)
+        diff.find_similar(flags=DiffFind.FIND_RENAMES)
+        # Never `diff.patch`: that is text, and damages what is not UTF-8.
+        patch = b"".join(_bounded(diff))
+        stats = diff.stats
+    return Difference(
+        patch=patch,
+        files_changed=stats.files_changed,
+        lines_added=stats.insertions,
+        lines_removed=stats.deletions,
+    )
+
+
+def _bounded(diff: pygit2.Diff) -> "list[bytes]":
+    parts: list[bytes] = []
+    size = 0
+    for patch in diff:
+        assert patch is not None
+        parts.append(patch.data)
+        size += len(parts[-1])
+        if size > MAX_PATCH_BYTES:
+            raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, f"the diff is larger than {MAX_PATCH_BYTES:,} bytes")
+    return parts

@@ -1,0 +1,227 @@
+"""The worker's side of a target repository: all work is done by a child process, which can be given up at any time."""
+
+import asyncio
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cody_jobs.errors import JobFailed
+from cody_jobs.models import FailureCode
+from cody_jobs.outcomes import RunPatch
+from cody_jobs.ports.code_host import CloneSource
+from cody_runtime.fork_server import ForkedProcess, ForkServer
+from cody_worker.git.death import explain_death, took_too_long
+from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.scope import NotACandidate, Scope, ScopeRules
+from cody_worker.git.scratch_folder import ScratchFolder, remove_abandoned
+from cody_worker.git.wire import (
+    HEADER,
+    MAX_FRAME_BYTES,
+    CheckedOut,
+    CheckOut,
+    ChildSetup,
+    ChooseFiles,
+    Commit,
+    Committed,
+    Failed,
+    FileRead,
+    FilesChosen,
+    FilesStaged,
+    ReadFile,
+    Refused,
+    Reply,
+    Request,
+    StageFiles,
+    decode_reply,
+    encode,
+    frame,
+)
+
+R = TypeVar("R", bound=Reply)
+_STAGED_AT_ONCE_BYTES = 8 << 20
+_SECONDS_TO_DIE = 10
+_NONSENSE = "the repository made the git child answer with nonsense"
+
+
+class GitLauncher:
+    """Starts git children; owns the fork server that they come from."""
+
+    def __init__(self, server: ForkServer) -> None:
+        self._server = server
+        self._swept: set[Path] = set()
+
+    @classmethod
+    def fork_now(cls) -> "GitLauncher":
+        """To be called before any thread or event loop exists."""
+        from cody_worker.git.child import entry
+
+        return cls(ForkServer.fork_now(entry))
+
+    @asynccontextmanager
+    async def open(self, source: CloneSource, limits: GitLimits) -> AsyncGenerator["RepositoryProcess"]:
+        """A child for this repository; it is killed, and its scratch repository removed, when the block ends.
+
+        Raises `Unavailable` when no child can be started, `JobFailed(disk_full)` when there is no room for its folder.
+        """
+        folder = await self._make_folder(Path(limits.scratch or tempfile.gettempdir()))
+        try:
+            setup = ChildSetup(source=source, folder=str(folder.path), limits=limits)
+            async with self._start(setup) as repository:
+                yield repository
+        finally:
+            await asyncio.to_thread(folder.remove)
+
+    async def aclose(self) -> None:
+        """End all children and the fork server."""
+        await self._server.aclose()
+
+    async def _make_folder(self, parent: Path) -> ScratchFolder:
+        """The first time, what killed workers left there is removed."""
+        if parent not in self._swept:
+            self._swept.add(parent)
+            await asyncio.to_thread(remove_abandoned, parent)
+        try:
+            return await asyncio.to_thread(ScratchFolder.make, parent)
+        except OSError as error:
+            message = f"no scratch folder can be made: {error}"
+            raise JobFailed(FailureCode.DISK_FULL, message, retryable=True) from error
+
+    @asynccontextmanager
+    async def _start(self, setup: ChildSetup) -> AsyncGenerator["RepositoryProcess"]:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = await self._server.spawn(encode(setup), fds=[theirs.fileno()])
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        try:
+            yield RepositoryProcess(process, reader, writer, setup)
+        finally:
+            writer.transport.abort()
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+
+class RepositoryProcess:
+    """One repository. Requests are answered one at a time, in order; each may take `GitLimits.seconds`.
+
+    Every method raises `JobFailed`: what the repository is guilty of (see `target_repository`), or how the child
+    ended: `repository_too_slow`, `repository_too_large`, `repository_unreadable`, `disk_full`. After a child's end
+    every further request fails the same way. Raises `Unavailable` when the worker itself is being ended.
+    """
+
+    def __init__(
+        self,
+        process: ForkedProcess,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        setup: ChildSetup,
+    ) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._setup = setup
+        self._turn = asyncio.Lock()
+        self._over: JobFailed | None = None
+
+    async def checkout(self) -> Checkout:
+        """To be called first."""
+        return (await self._ask(CheckOut(), CheckedOut)).checkout
+
+    async def scope(self, rules: ScopeRules) -> Scope:
+        return (await self._ask(ChooseFiles(rules=rules), FilesChosen)).scope
+
+    async def read_file(self, path: str) -> bytes:
+        """A candidate's bytes. Raises `NotACandidate` for any other path."""
+        return (await self._ask(ReadFile(path=path), FileRead)).content
+
+    async def stage(self, changes: Mapping[str, bytes]) -> None:
+        """Hand over candidates' new bytes, to be part of the next commit; they need not be kept here any longer.
+        Raises `NotACandidate`, and then takes none of them."""
+        await self._ask(StageFiles(changes=changes), FilesStaged)
+
+    async def commit(
+        self, changes: Mapping[str, bytes], *, branch: str, message: str, author: str, when: datetime
+    ) -> RunPatch:
+        """Stage the changes and make one commit of everything staged. The same input gives the same commit id and the
+        same patch. `when` is an aware datetime."""
+        for part in _in_parts(changes):
+            await self.stage(part)
+        request = Commit(branch=branch, message=message, author=author, when=when)
+        return (await self._ask(request, Committed)).patch
+
+    async def _ask(self, request: Request, kind: type[R]) -> R:
+        async with self._turn:
+            if self._over is not None:
+                raise self._over
+            try:
+                async with asyncio.timeout(self._setup.limits.seconds):
+                    reply = await self._exchange(request)
+            except TimeoutError as error:
+                raise self._give_up(took_too_long(request, self._setup)) from error
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                raise self._give_up(explain_death(await self._exit_code(), request, self._setup)) from error
+            except msgspec.DecodeError as error:
+                raise self._give_up(JobFailed(FailureCode.REPOSITORY_UNREADABLE, _NONSENSE)) from error
+            except asyncio.CancelledError:
+                self._give_up(JobFailed(FailureCode.INTERNAL_ERROR, "an earlier request was cancelled"))
+                raise
+        return _check(reply, kind)
+
+    async def _exchange(self, request: Request) -> Reply:
+        self._writer.write(frame(request))
+        await self._writer.drain()
+        (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+        if size > MAX_FRAME_BYTES:
+            raise msgspec.DecodeError(f"a reply of {size} bytes")
+        return decode_reply(await self._reader.readexactly(size))
+
+    async def _exit_code(self) -> int:
+        """Of a child that has closed its end of the connection."""
+        try:
+            async with asyncio.timeout(_SECONDS_TO_DIE):
+                return await self._process.wait()
+        except TimeoutError:
+            self._process.send_signal(signal.SIGKILL)
+            return await self._process.wait()
+
+    def _give_up(self, reason: JobFailed) -> JobFailed:
+        """From now on nothing is asked: a late reply would answer the wrong request."""
+        self._over = reason
+        self._process.send_signal(signal.SIGKILL)
+        return reason
+
+
+def _check(reply: Reply, kind: type[R]) -> R:
+    if isinstance(reply, kind):
+        return reply
+    match reply:
+        case Failed():
+            raise JobFailed(reply.code, reply.message, retryable=reply.retryable)
+        case Refused():
+            raise NotACandidate(reply.message)
+        case _:
+            raise JobFailed(FailureCode.INTERNAL_ERROR, f"the git child answered with {type(reply).__name__}")
+
+
+def _in_parts(changes: Mapping[str, bytes]) -> Iterator[Mapping[str, bytes]]:
+    part: dict[str, bytes] = {}
+    size = 0
+    for path, content in changes.items():
+        part[path] = content
+        size += len(content)
+        if size >= _STAGED_AT_ONCE_BYTES:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part

@@ -1,0 +1,97 @@
+"""One target repository, in the process that is given up when it turns out hostile."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from cody_jobs.outcomes import RunPatch
+from cody_jobs.ports.code_host import CloneSource
+from cody_worker.git.choose import choose_candidates
+from cody_worker.git.commits import point_branch, write_commit
+from cody_worker.git.git_errors import reading
+from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.object_store import ObjectStore
+from cody_worker.git.open_source import open_source
+from cody_worker.git.patch import diff_trees
+from cody_worker.git.scope import Candidate, NotACandidate, Scope, ScopeRules
+from cody_worker.git.trees import check_tree_size, replace_blobs
+
+
+def checkout(source: CloneSource, folder: Path, limits: GitLimits) -> "TargetRepository":
+    """Bring a repository's HEAD within reach, with a scratch repository in the empty `folder`.
+
+    Nothing is copied from a repository on this machine, and nothing in it is written to or obeyed. Raises `JobFailed`
+    with one of `repository_not_found`, `repository_empty`, `repository_unreadable`, `repository_too_large`,
+    `disk_full`, `code_host_unavailable`; so do the methods of what is returned.
+    """
+    opened = open_source(source, folder, limits)
+    store = ObjectStore(opened.scratch)
+    with reading("HEAD's commit"):
+        root = opened.scratch[opened.checkout.base_commit].peel(pygit2.Tree).id.raw
+    check_tree_size(store, root)
+    return TargetRepository(opened.scratch, store, opened.checkout, root)
+
+
+class TargetRepository:
+    """Reads and edits the candidates of the last `scope`, and no other path."""
+
+    def __init__(self, scratch: pygit2.Repository, store: ObjectStore, base: Checkout, root: bytes) -> None:
+        self.base = base
+        self._scratch = scratch
+        self._store = store
+        self._root = root
+        self._candidates: dict[str, Candidate] = {}
+        self._staged: dict[str, bytes] = {}
+
+    def scope(self, rules: ScopeRules) -> Scope:
+        """Choose the candidates. A `match` that backtracks without end keeps this from returning."""
+        scope = choose_candidates(self._store, self._root, rules)
+        self._candidates = {candidate.path: candidate for candidate in scope.candidates}
+        self._staged.clear()
+        return scope
+
+    def read(self, path: str) -> bytes:
+        """The candidate's bytes at the base commit. Raises `NotACandidate`."""
+        return self._store.read_blob(bytes.fromhex(self._candidate(path).blob_id))
+
+    def stage(self, changes: Mapping[str, bytes]) -> None:
+        """Keep candidates' new bytes for the next commit; their modes stay. Raises `NotACandidate`."""
+        for path in changes:
+            self._candidate(path)
+        for path, content in changes.items():
+            self._staged[path] = self._store.write(ObjectType.BLOB, content)
+
+    def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch:
+        """One commit of all staged files on top of the base, and its patch. The same input gives the same commit id.
+
+        Raises `ValueError` when the branch's name is none of git's, or when nothing differs from the base.
+        """
+        tree = replace_blobs(self._store, self._root, {path.encode(): blob for path, blob in self._staged.items()})
+        if tree == self._root:
+            raise ValueError("nothing differs from the base commit")
+        base = bytes.fromhex(self.base.base_commit)
+        commit = write_commit(self._store, tree=tree, parent=base, author=author, when=when, message=message)
+        point_branch(self._scratch, branch, commit)
+        difference = diff_trees(self._scratch, self._root, tree)
+        return RunPatch(
+            base_commit=self.base.base_commit,
+            commit=commit.hex(),
+            branch=branch,
+            message=message,
+            patch=difference.patch,
+            files_changed=difference.files_changed,
+            lines_added=difference.lines_added,
+            lines_removed=difference.lines_removed,
+        )
+
+    def close(self) -> None:
+        self._scratch.free()
+
+    def _candidate(self, path: str) -> Candidate:
+        candidate = self._candidates.get(path)
+        if candidate is None:
+            raise NotACandidate(f"{path!r} is not among the files that were chosen")
+        return candidate

@@ -1,0 +1,10 @@
+"""Imports what a worker needs: for fork servers alone, whose children then start in milliseconds. Everybody else
+imports heavy things where they are used."""
+
+import importlib
+
+_HEAVY = ("anthropic", "asyncpg", "pathspec", "pygit2", "stamina", "structlog", "yaml")
+_OURS = ("cody_worker.git.child", "cody_worker.work")
+
+for _name in (*_HEAVY, *_OURS):
+    importlib.import_module(_name)
