@@ -101,6 +101,10 @@ class JobStore(Protocol):
         """Note which compute job runs the attempt; False when another one was noted before."""
         ...
 
+    async def list_compute_ids(self, job_id: str) -> list[str]:
+        """Compute jobs that were noted for any attempt of the job, oldest first; [] also for an unknown job."""
+        ...
+
     async def get_shard(self, job_id: str, attempt: int, index: int) -> Shard:
         """Raises `RunNotFound` when there is no such shard."""
         ...
