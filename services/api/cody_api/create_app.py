@@ -1,0 +1,88 @@
+"""The application: routes, who may call them, and how errors leave."""
+
+import asyncio
+from collections.abc import Sequence
+from importlib import metadata
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+
+from cody_api.accept_job import AcceptJob
+from cody_api.answer_errors import EXCEPTION_HANDLERS
+from cody_api.auth import TokenCheck, guard_roles
+from cody_api.event_streams import EventStreams
+from cody_api.guard_browsers import guard_browsers
+from cody_api.observe_requests import observe_requests
+from cody_api.openapi import openapi_config
+from cody_api.routes import documentation, events, health, jobs, repositories, trace
+from cody_api.settings import ApiSettings, AuthMode
+from cody_api.stream_events import StreamTimes
+from cody_backends.open_backends import Backends
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes; 10,000 names of 200 characters and the longest prompt fit in."""
+
+ROUTES: Sequence[HTTPRouteHandler] = (
+    health.health,
+    health.ready,
+    jobs.create_job,
+    jobs.list_jobs,
+    jobs.get_job,
+    jobs.cancel,
+    jobs.retry,
+    repositories.list_repositories,
+    repositories.get_repository,
+    repositories.get_diff,
+    repositories.get_claude_thread,
+    events.get_events,
+    trace.get_trace,
+    documentation.openapi_document,
+    documentation.documentation_page,
+    documentation.documentation_file,
+)
+
+
+def create_app(
+    backends: Backends,
+    settings: ApiSettings,
+    *,
+    stop: asyncio.Event | None = None,
+    stream_times: StreamTimes | None = None,
+) -> Litestar:
+    """`stop` ends the event streams when it is set; a server that stops sets it first."""
+    streams = EventStreams(backends, stop=stop or asyncio.Event(), times=stream_times or StreamTimes())
+    check = TokenCheck(backends.tokens) if settings.api_auth is AuthMode.TOKENS else None
+    app = Litestar(
+        route_handlers=ROUTES,
+        guards=[guard_browsers(settings), guard_roles(check)],
+        dependencies={
+            "backends": _provide(backends),
+            "settings": _provide(settings),
+            "accept_job": _provide(AcceptJob(backends)),
+            "streams": _provide(streams),
+        },
+        cors_config=_cors(settings.cors_origins),
+        exception_handlers=EXCEPTION_HANDLERS,
+        logging_config=None,
+        openapi_config=openapi_config(metadata.version("cody-batch")),
+        request_max_body_size=LARGEST_BODY,
+    )
+    app.asgi_handler = observe_requests(app.asgi_handler)
+    return app
+
+
+def _provide(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+        expose_headers=["Location", "Idempotency-Replayed", "Retry-After"],
+    )

@@ -1,0 +1,115 @@
+"""Jobs as clients see them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from cody_jobs.models import Failure, Job, JobStatus, JobType, RunCounts
+from cody_jobs.outcomes import UsageTotals
+
+
+class JobLinks(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Paths below the API's address."""
+
+    self: str
+    repositories: str
+    events: str
+    trace: str
+    cancel: str
+    retry: str
+
+
+class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job as it is listed."""
+
+    id: Annotated[str, Meta(examples=["job-5f3a1c0b9d8e7f6a5b4c3d2e"])]
+    name: str
+    type: JobType
+    status: JobStatus
+    repositories: Annotated[int, Meta(description="How many repositories it names.")]
+    counts: Annotated[RunCounts, Meta(description="Its repository runs by status and outcome.")]
+    failure: Failure | None
+    submitted_by: Annotated[str, Meta(description="The name of the token that it came with.")]
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    links: JobLinks
+
+
+class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
+    """A job with everything that was asked, and what it has cost so far."""
+
+    prompt: str
+    create_pull_requests: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    match: str | None
+    model: str | None
+    attempt: Annotated[int, Meta(description="How often its runs were handed to compute.")]
+    usage: Annotated[UsageTotals, Meta(description="Calls and tokens; costMicrousd is in millionths of a US dollar.")]
+    cost_usd: Annotated[float, Meta(description="The cost in US dollars, for people; sums are exact in costMicrousd.")]
+
+
+class JobPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    items: tuple[JobSummary, ...]
+    cursor: Annotated[str | None, Meta(description="Send it back for the next page; null on the last one.")]
+
+
+def job_path(job_id: str) -> str:
+    return f"/jobs/{job_id}"
+
+
+def summarize_job(job: Job, counts: RunCounts) -> JobSummary:
+    return JobSummary(
+        id=job.id,
+        name=job.spec.name,
+        type=job.spec.type,
+        status=job.status,
+        repositories=job.repositories,
+        counts=counts,
+        failure=job.failure,
+        submitted_by=job.submitted_by,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        ended_at=job.ended_at,
+        links=_links(job.id),
+    )
+
+
+def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
+    return JobDetail(
+        id=job.id,
+        name=job.spec.name,
+        type=job.spec.type,
+        status=job.status,
+        repositories=job.repositories,
+        counts=counts,
+        failure=job.failure,
+        submitted_by=job.submitted_by,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        ended_at=job.ended_at,
+        links=_links(job.id),
+        prompt=job.spec.prompt,
+        create_pull_requests=job.spec.create_pull_requests,
+        include=job.spec.include,
+        exclude=job.spec.exclude,
+        match=job.spec.match,
+        model=job.spec.model,
+        attempt=job.attempt,
+        usage=usage,
+        cost_usd=usage.cost_microusd / 1_000_000,
+    )
+
+
+def _links(job_id: str) -> JobLinks:
+    path = job_path(job_id)
+    return JobLinks(
+        self=path,
+        repositories=f"{path}/repositories",
+        events=f"{path}/events",
+        trace=f"{path}/trace",
+        cancel=f"{path}/cancel",
+        retry=f"{path}/retry",
+    )

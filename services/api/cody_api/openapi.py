@@ -1,0 +1,95 @@
+"""The OpenAPI document: what Litestar knows of the routes, and the few things it cannot know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+
+from cody_api.job_request import JobRequest
+
+_TAGS = {
+    "jobs": "One prompt for many repositories.",
+    "repositories": "What became of each repository: run, diff, conversations with Claude.",
+    "events": "What happens, as it happens.",
+    "trace": "Where the time went.",
+    "health": "For load balancers and operators.",
+}
+_DESCRIPTION = """Send one prompt for many repositories, and read diffs, conversations and events back.
+
+Every error is a problem (RFC 9457, `application/problem+json`): programs decide by its `code`, people read `detail`.
+Times are UTC. Lists come in pages: send `cursor` back for the next one."""
+
+_EXAMPLE = {
+    "name": "Test Job",
+    "type": "code-pattern-update",
+    "prompt": "Replace typing.Optional[X] by X | None.",
+    "repositories": ["acme/web", "acme/api"],
+    "createPullRequests": False,
+    "include": ["*.py"],
+    "match": r"\bOptional\[",
+}
+"""A body of POST /jobs that is valid."""
+
+_EVENTS_EXAMPLE = (
+    'id: 1\nevent: job_created\ndata: {"id":1,"jobId":"job-5f3a1c0b9d8e7f6a5b4c3d2e","at":"2026-11-24T09:00:00Z",'
+    '"body":{"kind":"job_created","repositories":2}}\n\n'
+    'event: end\ndata: {"jobId":"job-5f3a1c0b9d8e7f6a5b4c3d2e","status":"SUCCEEDED"}\n\n'
+)
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Cody Batch",
+        version=version,
+        description=_DESCRIPTION,
+        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="A token (`cody_…`) with the role viewer (GET), submitter (POST) or admin.",
+                )
+            }
+        ),
+        security=[{"token": []}],
+    )
+
+
+def build_document(app: Litestar) -> bytes:
+    """The document as JSON. Raises nothing; it is the same each time."""
+    document: dict[str, Any] = dict(app.openapi_schema.to_schema())
+    paths: Mapping[str, Any] = document["paths"]
+    _describe_job_request(document)
+    _describe_event_stream(paths["/jobs/{job_id}/events"]["get"])
+    _describe_headers(paths["/jobs"]["post"])
+    return msgspec.json.encode(document)
+
+
+def _describe_job_request(document: dict[str, Any]) -> None:
+    """The body is read by ourselves, to name everything that is wrong with it at once."""
+    (reference,), components = msgspec.json.schema_components([JobRequest], ref_template="#/components/schemas/{name}")
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    schemas.update({name: schema for name, schema in components.items() if name not in schemas})
+    document["paths"]["/jobs"]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": reference, "examples": {"job": {"value": _EXAMPLE}}}},
+    }
+
+
+def _describe_event_stream(operation: dict[str, Any]) -> None:
+    operation["responses"]["200"]["content"] = {
+        "text/event-stream": {"schema": {"type": "string"}, "examples": {"job": {"value": _EVENTS_EXAMPLE}}}
+    }
+
+
+def _describe_headers(operation: dict[str, Any]) -> None:
+    text = {"type": "string"}
+    operation["responses"]["202"]["headers"] = {
+        "Location": {"description": "The job's address.", "schema": text},
+        "Idempotency-Replayed": {"description": "`true` when the job was accepted before.", "schema": text},
+    }
