@@ -1,0 +1,82 @@
+"""Does a file still parse? Only parsers, nothing of the file is executed or built."""
+
+import json
+import re
+import tomllib
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+_FILE = "<file of the target repository>"
+_TOO_DEEP = "it is nested too deeply to be parsed"
+
+
+def broken_syntax(path: str, before: bytes, after: bytes) -> str | None:
+    """What is wrong with the syntax of `after`, or None.
+
+    A file that did not parse before (a template, another version of the language) is not judged; neither is one of a
+    kind that we do not know. Blocking: a large file takes seconds.
+    """
+    parse = _PARSERS.get(PurePosixPath(path).suffix.lower())
+    if parse is None:
+        return None
+    error = _error(parse, after)
+    return error if error is not None and _error(parse, before) is None else None
+
+
+def _error(parse: Callable[[bytes], None], data: bytes) -> str | None:
+    try:
+        parse(data)
+    except (RecursionError, MemoryError):
+        return _TOO_DEEP
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _parse_python(data: bytes) -> None:
+    _silence_warnings_about_the_file()
+    try:
+        compile(data, _FILE, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise ValueError(f"line {error.lineno}: {error.msg}") from error
+
+
+def _silence_warnings_about_the_file() -> None:
+    """Python warns about odd escapes and comparisons while it compiles. A filter on the file's name leaves every other
+    warning alone, and unlike `catch_warnings` it can be used in a thread."""
+    entry = ("ignore", None, Warning, re.compile(re.escape(_FILE)), 0)
+    if entry not in warnings.filters:
+        warnings.filterwarnings("ignore", module=re.escape(_FILE))
+
+
+def _parse_json(data: bytes) -> None:
+    json.loads(data, parse_int=str, parse_float=str)
+
+
+def _parse_toml(data: bytes) -> None:
+    tomllib.loads(data.decode("utf-8-sig"))
+
+
+def _parse_yaml(data: bytes) -> None:
+    """Events only: aliases are not followed and no object is made."""
+    import yaml
+
+    try:
+        for _ in yaml.parse(data, Loader=yaml.CSafeLoader):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] (untyped)
+            pass
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ValueError(f"line {line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+_PARSERS: Mapping[str, Callable[[bytes], None]] = {
+    ".py": _parse_python,
+    ".pyi": _parse_python,
+    ".json": _parse_json,
+    ".toml": _parse_toml,
+    ".yaml": _parse_yaml,
+    ".yml": _parse_yaml,
+}

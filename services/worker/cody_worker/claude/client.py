@@ -1,0 +1,209 @@
+"""The Claude API through the `anthropic` SDK: streaming, waiting out what passes, counting what it costs."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from msgspec import Struct
+
+from cody_jobs.errors import SettingsError
+from cody_jobs.models import FailureCode
+from cody_jobs.outcomes import CallUsage, ThreadMessage
+from cody_runtime.logs import get_logger
+from cody_worker.claude.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
+from cody_worker.claude.errors import TryAgain, judge
+from cody_worker.claude.meters import ClaudeMeters
+from cody_worker.claude.patience import Backoff, Outage
+from cody_worker.claude.prices import cost_microusd, known_price
+from cody_worker.claude.read_stream import StreamedReply
+from cody_worker.claude.settings import ClaudeSettings
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic, AsyncStream
+    from anthropic.types import MessageParam, RawMessageStreamEvent, ToolParam
+
+log = get_logger(__name__)
+
+_CONNECT_SECONDS = 10.0
+_CALL_SECONDS = 3_600.0
+"""A server that sends a byte now and then, and never ends, is given up after this."""
+
+
+@asynccontextmanager
+async def open_claude(
+    settings: ClaudeSettings, *, backoff: Backoff | None = None, chance: random.Random | None = None
+) -> AsyncGenerator[Claude]:
+    """One client for all calls of a worker; it reads nothing of the SDK's own variables but proxies and headers.
+
+    Raises `NoMoreAnswers` (`claude_key_missing`, `claude_key_refused`) where the key is missing or cannot be one,
+    `SettingsError` for a bad base URL.
+    """
+    key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
+    # The SDK takes two seconds to import; the worker's leases have to be kept meanwhile.
+    sdk = await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
+    async with sdk:
+        yield _Client(sdk, settings, backoff or Backoff(), chance or random.Random())  # noqa: S311 (jitter)
+
+
+def _open_sdk(key: str, url: str, silence: float) -> "AsyncAnthropic":
+    import anthropic
+    import httpx2
+
+    return anthropic.AsyncAnthropic(
+        api_key=key,
+        base_url=url,
+        max_retries=0,
+        timeout=httpx2.Timeout(silence, connect=_CONNECT_SECONDS, pool=None),
+        # Said here, so that no variable can switch the recording of code on.
+        open_telemetry={"traces": {"enabled": True, "content_mode": "metadata_only"}},
+    )
+
+
+def _checked_key(key: str | None) -> str:
+    if not key:
+        raise NoMoreAnswers(
+            FailureCode.CLAUDE_KEY_MISSING, "the worker has no Claude key. Set CLAUDE_API_KEY or ANTHROPIC_API_KEY."
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise NoMoreAnswers(
+            FailureCode.CLAUDE_KEY_REFUSED, "CLAUDE_API_KEY (or ANTHROPIC_API_KEY) has characters that no key has."
+        )
+    return key
+
+
+def _checked_url(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if scheme not in {"http", "https"} or not separator or not rest.strip("/"):
+        raise SettingsError(f"CLAUDE_BASE_URL: {url!r} is no http(s) address, like https://api.anthropic.com")
+    return url
+
+
+class _Client:
+    """Implements `Claude`."""
+
+    def __init__(
+        self, sdk: "AsyncAnthropic", settings: ClaudeSettings, backoff: Backoff, chance: random.Random
+    ) -> None:
+        self._sdk = sdk
+        self._patience = settings.claude_patience
+        self._limit = settings.claude_max_output_tokens
+        self._backoff = backoff
+        self._chance = chance
+        self._outage = Outage()
+        self._meters = ClaudeMeters()
+        self._unpriced: set[str] = set()
+
+    @property
+    def max_output_tokens(self) -> int:
+        return self._limit
+
+    async def ask(self, request: ClaudeRequest) -> ClaudeReply:
+        paid: list[CallUsage] = []
+        with self._outage.asking():
+            try:
+                return await self._ask(request, paid)
+            except ClaudeFailed as failure:
+                failure.calls = tuple(paid)
+                raise
+
+    async def _ask(self, request: ClaudeRequest, paid: list[CallUsage]) -> ClaudeReply:
+        first_failure: float | None = None
+        for attempt in count():
+            try:
+                reply = await self._call(request, paid)
+            except Exception as error:
+                verdict = judge(error, request.model)  # raises again what is no error of the SDK
+                if isinstance(verdict, ClaudeFailed):
+                    self._outage.answered()
+                    raise verdict from error
+                now = asyncio.get_running_loop().time()
+                first_failure = now if first_failure is None else first_failure
+                wait = self._backoff.wait(attempt, verdict.after, self._chance)
+                self._check_patience(verdict, first_failure, now, wait, error)
+                log.warning("claude_waiting", reason=verdict.reason, seconds=round(wait, 1), attempt=attempt + 1)
+                await asyncio.sleep(wait)
+            else:
+                self._outage.answered()
+                return reply
+        raise AssertionError("counting ends never")
+
+    def _check_patience(
+        self, verdict: TryAgain, first_failure: float, now: float, wait: float, error: Exception
+    ) -> None:
+        since = self._outage.failed(now)
+        if now - min(since, first_failure) + wait <= self._patience:
+            return
+        nobody_answered = since <= first_failure
+        raise (NoMoreAnswers if nobody_answered else ClaudeFailed)(
+            FailureCode.CLAUDE_UNAVAILABLE,
+            f"Claude gave no answer within {self._patience:g} s (CLAUDE_PATIENCE); last: {verdict.reason}",
+            retryable=True,
+        ) from error
+
+    async def _call(self, request: ClaudeRequest, paid: list[CallUsage]) -> ClaudeReply:
+        """One attempt. Whatever it costs is added to `paid`, also when it breaks off."""
+        call, streamed, request_id = _Started.now(), StreamedReply(), None
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                stream = await self._send(request)
+                request_id = stream.response.headers.get("request-id")
+                async with stream:
+                    await streamed.read(stream)
+        finally:
+            if streamed.begun:
+                paid.append(self._usage(request.model, streamed, request_id, call))
+        return ClaudeReply(content=streamed.content, blocks=streamed.blocks, stop=streamed.stop, calls=tuple(paid))
+
+    async def _send(self, request: ClaudeRequest) -> "AsyncStream[RawMessageStreamEvent]":
+        system = [message for message in request.messages if message.role == "system"]
+        rest = [message for message in request.messages if message.role != "system"]
+        return await self._sdk.messages.create(
+            model=request.model,
+            max_tokens=request.max_output_tokens,
+            system=msgspec.json.decode(system[0].content) if system else [],
+            messages=cast("list[MessageParam]", [_param(message) for message in rest]),
+            tools=cast("list[ToolParam]", msgspec.json.decode(request.tools)),
+            # Not "any": models that always think refuse to be forced. A reply without a tool call is asked again.
+            tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+            stream=True,
+        )
+
+    def _usage(self, model: str, streamed: StreamedReply, request_id: str | None, call: "_Started") -> CallUsage:
+        if known_price(model) is None and model not in self._unpriced:
+            self._unpriced.add(model)
+            log.warning("claude_model_without_price", model=model, counted_as="the dearest known model")
+        tokens = streamed.tokens
+        usage = CallUsage(
+            request_id=request_id,
+            model=model,
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_creation_input_tokens=tokens.cache_creation,
+            cache_read_input_tokens=tokens.cache_read,
+            cost_microusd=cost_microusd(model, tokens),
+            latency_ms=round(call.seconds() * 1_000),
+            at=call.at,
+        )
+        self._meters.record(usage)
+        return usage
+
+
+class _Started(Struct, frozen=True):
+    at: datetime
+    clock: float
+
+    @classmethod
+    def now(cls) -> "_Started":
+        return cls(datetime.now(UTC), asyncio.get_running_loop().time())
+
+    def seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self.clock
+
+
+def _param(message: ThreadMessage) -> dict[str, object]:
+    return {"role": message.role, "content": msgspec.json.decode(message.content)}

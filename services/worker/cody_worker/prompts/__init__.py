@@ -1,0 +1,16 @@
+"""What Claude is told, as plain text files beside this one."""
+
+from functools import cache
+from importlib.resources import files
+
+from cody_jobs.models import JobType
+
+
+@cache
+def instructions(job_type: JobType) -> str:
+    """The system prompt of a job type: what holds for every file, then what holds for this kind of job."""
+    return f"{_read('every-file')}\n{_read(job_type.value)}"
+
+
+def _read(name: str) -> str:
+    return files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8")

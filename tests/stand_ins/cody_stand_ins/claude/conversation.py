@@ -1,0 +1,93 @@
+"""Read a request to /v1/messages: what is asked about which file, and how many tokens that might be."""
+
+import hashlib
+import re
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+_FILE = re.compile(
+    r"\A<(?P<tag>file-[0-9a-f]{12}) path=(?P<path>\"(?:[^\"\\]|\\.)*\")>\n(?P<text>.*)\n</(?P=tag)>\Z", re.S
+)
+_CHARACTERS_PER_TOKEN = 4
+_SMALLEST_CACHED_PREFIX = 512
+
+
+class MessagesRequest(Struct, frozen=True, kw_only=True):
+    """The parts of a request that the stand-in looks at. Content is a string or a list of blocks."""
+
+    model: str
+    max_tokens: int
+    messages: list[dict[str, Any]]
+    system: Any = None
+    tools: list[dict[str, Any]] = []
+    tool_choice: dict[str, Any] | None = None
+    thinking: dict[str, Any] | None = None
+    stream: bool = False
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """`task` is all text of the first user message but the file; `path` and `text` are None where there is no file."""
+
+    task: str
+    path: str | None
+    text: str | None
+    content: str
+
+
+def read_question(request: MessagesRequest) -> Asked:
+    blocks = _texts(request.messages[0].get("content"))
+    found = next((match for block in blocks if (match := _FILE.match(block)) is not None), None)
+    task = "\n".join(block for block in blocks if found is None or block != found.string)
+    digest = hashlib.sha256("\0".join([request.model, *blocks]).encode("utf-8", "surrogatepass")).hexdigest()
+    if found is None:
+        return Asked(task=task, path=None, text=None, content=digest)
+    return Asked(task=task, path=msgspec.json.decode(found["path"], type=str), text=found["text"], content=digest)
+
+
+def blocks_of(content: object) -> list[dict[str, Any]]:
+    """A message's content as blocks; a string is one text block."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    blocks = cast("list[object]", content) if isinstance(content, list) else []
+    return [cast("dict[str, Any]", block) for block in blocks if isinstance(block, dict)]
+
+
+def _texts(content: object) -> list[str]:
+    return [str(block["text"]) for block in blocks_of(content) if "text" in block]
+
+
+class TokenUse(Struct, frozen=True, kw_only=True):
+    input_tokens: int
+    cache_creation_input_tokens: int
+    cache_read_input_tokens: int
+
+
+class PromptCache:
+    """Counts tokens (a quarter of the bytes), and remembers what was sent before a cache breakpoint."""
+
+    def __init__(self) -> None:
+        self._known: set[bytes] = set()
+
+    def count(self, request: MessagesRequest) -> TokenUse:
+        parts = [request.tools, request.system, *(message.get("content") for message in request.messages)]
+        total = sum(len(msgspec.json.encode(part)) for part in parts) // _CHARACTERS_PER_TOKEN
+        prefix = self._prefix(request)
+        cached = min(total, len(prefix) // _CHARACTERS_PER_TOKEN)
+        if cached < _SMALLEST_CACHED_PREFIX:
+            return TokenUse(input_tokens=total, cache_creation_input_tokens=0, cache_read_input_tokens=0)
+        key = hashlib.sha256(prefix).digest()
+        read = cached if key in self._known else 0
+        self._known.add(key)
+        return TokenUse(
+            input_tokens=total - cached, cache_creation_input_tokens=cached - read, cache_read_input_tokens=read
+        )
+
+    def _prefix(self, request: MessagesRequest) -> bytes:
+        """Everything up to the first breakpoint of the first user message, model included."""
+        blocks = blocks_of(request.messages[0].get("content"))
+        marked = [number for number, block in enumerate(blocks) if "cache_control" in block]
+        if not marked:
+            return b""
+        return msgspec.json.encode([request.model, request.tools, request.system, blocks[: marked[0] + 1]])

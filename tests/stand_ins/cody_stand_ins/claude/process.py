@@ -1,0 +1,92 @@
+"""The stand-in as a child process, for tests and demos."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+
+from cody_stand_ins.claude.faults import Fault, Faults
+from cody_stand_ins.claude.stats import Stats
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+
+class ClaudeStandIn:
+    """A running stand-in. `url` is a base URL for the SDK, `key` a key that it accepts, `pid` its process."""
+
+    def __init__(self, url: str, key: str, pid: int, http: httpx.AsyncClient) -> None:
+        self.url = url
+        self.key = key
+        self.pid = pid
+        self._http = http
+
+    async def stats(self) -> Stats:
+        response = (await self._http.get("/stand-in/stats")).raise_for_status()
+        return msgspec.json.decode(response.content, type=Stats)
+
+    async def set_faults(
+        self,
+        *faults: Fault,
+        latency: float = 0.0,
+        jitter: float = 0.0,
+        requests_per_minute: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Replaces all that was set before."""
+        settings = Faults(
+            faults=faults, latency=latency, jitter=jitter, requests_per_minute=requests_per_minute, seed=seed
+        )
+        (await self._http.post("/stand-in/faults", content=msgspec.json.encode(settings))).raise_for_status()
+
+    async def reset(self) -> None:
+        """No faults, no latency, all counts at zero."""
+        (await self._http.post("/stand-in/reset")).raise_for_status()
+
+
+@asynccontextmanager
+async def claude_stand_in(
+    *, key: str = "stand-in-key", port: int = 0, options: Sequence[str] = ()
+) -> AsyncGenerator[ClaudeStandIn]:
+    """Start one on loopback, on a free port unless one is given, and stop it at the end. `options` are more arguments
+    of the program. It ends with us even if we are killed: it watches the pipe that is its standard input."""
+    arguments = ["--port", str(port), "--key", key, "--until-stdin-ends", *options]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cody_stand_ins.claude",
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        url = await _announced_url(process)
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+            yield ClaudeStandIn(url, key, process.pid, http)
+    finally:
+        await _stop(process)
+
+
+async def _announced_url(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(_START_SECONDS):
+        line = (await process.stdout.readline()).decode().strip()
+    if not line.startswith("http://"):
+        raise RuntimeError(f"the Claude stand-in did not start: {line!r}")
+    return line
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

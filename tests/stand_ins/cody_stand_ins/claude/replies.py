@@ -1,0 +1,105 @@
+"""What the stand-in answers: an assistant's content blocks and why it stopped, well or badly."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cody_stand_ins.claude.conversation import Asked
+from cody_stand_ins.claude.faults import FaultKind
+from cody_stand_ins.claude.migrations import UnknownMigration, find_migration, minimal_edits
+
+_NOT_IN_ANY_FILE = "a text that is in no file \u2063 of anybody"
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """`blocks` are content blocks as JSON values; a tool's `input` may be text, which is then sent as it is."""
+
+    blocks: list[dict[str, Any]]
+    stop: str
+
+
+def good_reply(asked: Asked, number: int) -> Reply:
+    """The migration of the task, applied to the file. `number` makes the tool call's id."""
+    if asked.path is None or asked.text is None:
+        return Reply(blocks=[_text("This stand-in only answers questions about one file.")], stop="end_turn")
+    try:
+        after = find_migration(asked.task, asked.path)(asked.text)
+    except UnknownMigration:
+        return leave(number, "The stand-in does not know this migration; only a real model can do it.")
+    if after == asked.text:
+        return leave(number, "Nothing in this file matches the task.")
+    return edit(number, minimal_edits(asked.text, after))
+
+
+def bad_reply(kind: FaultKind, asked: Asked, number: int) -> Reply:
+    """For every fault that is an answer."""
+    good = good_reply(asked, number)
+    match kind:
+        case FaultKind.CUT_OFF | FaultKind.CONTEXT_FULL:
+            reason = "max_tokens" if kind is FaultKind.CUT_OFF else "model_context_window_exceeded"
+            return Reply(blocks=[_cut(block) for block in good.blocks], stop=reason)
+        case FaultKind.REFUSAL:
+            return Reply(blocks=[], stop="refusal")
+        case FaultKind.EMPTY:
+            return Reply(blocks=[], stop="end_turn")
+        case FaultKind.TEXT_ONLY:
+            return Reply(blocks=[_text("I have changed the file as you asked.")], stop="end_turn")
+        case FaultKind.TWO_TOOLS:
+            second = {**good.blocks[0], "id": f"{good.blocks[0].get('id')}b"}
+            return Reply(blocks=[good.blocks[0], second], stop="tool_use")
+        case _:
+            return _bad_use(kind, asked, number, good)
+
+
+def _bad_use(kind: FaultKind, asked: Asked, number: int, good: Reply) -> Reply:
+    match kind:
+        case FaultKind.NOT_JSON:
+            return Reply(blocks=[_use(number, "edit_file", '{"edits": [}')], stop="tool_use")
+        case FaultKind.WRONG_INPUT:
+            return Reply(blocks=[_use(number, "edit_file", {"edits": "all of them"})], stop="tool_use")
+        case FaultKind.UNKNOWN_TOOL:
+            return Reply(blocks=[_use(number, "run_shell", {"command": "true"})], stop="tool_use")
+        case FaultKind.WRONG_MATCH:
+            return edit(number, [(f"{_NOT_IN_ANY_FILE}", "x")])
+        case FaultKind.AMBIGUOUS_MATCH:
+            return edit(number, [(_ambiguous(asked.text or ""), "x")])
+        case FaultKind.NO_CHANGE:
+            line = max((asked.text or "").split("\n"), key=len)
+            return edit(number, [(line, line)])
+        case FaultKind.BROKEN_SYNTAX:
+            return edit(number, [(asked.text or "", "def broken(:\n")])
+        case _:
+            return good
+
+
+def edit(number: int, edits: list[tuple[str, str]]) -> Reply:
+    given = {"edits": [{"old_text": old, "new_text": new} for old, new in edits]}
+    return Reply(blocks=[_use(number, "edit_file", given)], stop="tool_use")
+
+
+def leave(number: int, reason: str) -> Reply:
+    return Reply(blocks=[_use(number, "leave_unchanged", {"reason": reason})], stop="tool_use")
+
+
+def _ambiguous(text: str) -> str:
+    """A character that the file has twice."""
+    repeated = re.search(r"([^\n])(?=.*\1)", text, re.S)
+    return repeated[1] if repeated else _NOT_IN_ANY_FILE
+
+
+def _use(number: int, name: str, given: object) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_stand_in_{number:08d}", "name": name, "input": given}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _cut(block: dict[str, Any]) -> dict[str, Any]:
+    """The block as it is when the tokens run out in its middle."""
+    if block["type"] == "text":
+        return {**block, "text": block["text"][:10]}
+    given = msgspec.json.encode(block["input"]).decode()
+    return {**block, "input": given[: len(given) // 2]}

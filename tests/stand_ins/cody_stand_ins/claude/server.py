@@ -1,0 +1,306 @@
+"""The stand-in as an ASGI application."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from cody_stand_ins.claude.check_request import MODELS, model_info, what_is_wrong
+from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, read_question
+from cody_stand_ins.claude.faults import BREAKS, STATUS_FAULTS, Fault, FaultChooser, FaultKind, Faults
+from cody_stand_ins.claude.replies import Reply, bad_reply, good_reply
+from cody_stand_ins.claude.stats import Tally
+from cody_stand_ins.claude.wire import (
+    block_events,
+    end_events,
+    error_body,
+    event,
+    output_tokens,
+    start_event,
+    whole_message,
+)
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+SERVER = b"cody-claude-stand-in"
+_HANG_SECONDS = 3_600.0
+
+
+class ConnectionCut(Exception):
+    """Raised on purpose: the server closes the connection without ending the response."""
+
+
+class StandIn:
+    """Answers like the Claude API; forgets everything when it ends."""
+
+    def __init__(self, keys: Collection[str], faults: Faults) -> None:
+        self._keys = frozenset(keys)
+        self._faults = FaultChooser(faults)
+        self._cache = PromptCache()
+        self._tally = Tally(time.process_time())
+        self._number = 0
+        self._recent: deque[float] = deque()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        self._number += 1
+        await _Exchange(self, scope, receive, send, f"req_stand_in_{self._number:08d}").run()
+
+    @property
+    def number(self) -> int:
+        return self._number
+
+    @property
+    def tally(self) -> Tally:
+        return self._tally
+
+    @property
+    def cache(self) -> PromptCache:
+        return self._cache
+
+    @property
+    def faults(self) -> FaultChooser:
+        return self._faults
+
+    def knows_key(self, headers: Mapping[bytes, bytes]) -> bool:
+        bearer = headers.get(b"authorization", b"").removeprefix(b"Bearer ").decode("latin-1")
+        return bool({bearer, headers.get(b"x-api-key", b"").decode("latin-1")} & self._keys)
+
+    def set_faults(self, faults: Faults) -> None:
+        self._faults = FaultChooser(faults)
+
+    def reset(self) -> None:
+        self.set_faults(Faults())
+        self._cache, self._tally = PromptCache(), Tally(time.process_time())
+        self._recent.clear()
+
+    def room(self) -> tuple[int, int, float]:
+        """Requests a minute, how many of them are left after this one (-1: too many), and seconds until one is."""
+        limit, now = self._faults.settings.requests_per_minute or 0, time.monotonic()
+        if not limit:
+            return 0, 0, 0.0
+        while self._recent and now - self._recent[0] >= 60:
+            self._recent.popleft()
+        if len(self._recent) >= limit:
+            return limit, -1, 60 - (now - self._recent[0])
+        self._recent.append(now)
+        return limit, limit - len(self._recent), 0.0
+
+
+class _Exchange:
+    """One request and its response."""
+
+    def __init__(self, stand_in: StandIn, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._stand_in = stand_in
+        self._method, self._path = str(scope["method"]), str(scope["path"])
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._receive, self._send = receive, send
+        self._request_id = request_id
+        self._extra: list[tuple[bytes, bytes]] = []
+
+    async def run(self) -> None:
+        body = await self._body()
+        if self._path.startswith("/stand-in/"):
+            await self._control(body)
+        elif not self._stand_in.knows_key(self._headers):
+            await self._error(401, "invalid x-api-key")
+        elif self._path == "/v1/messages" and self._method == "POST":
+            await self._messages(body)
+        elif self._path == "/v1/messages/count_tokens" and self._method == "POST":
+            await self._count_tokens(body)
+        elif self._path.startswith("/v1/models") and self._method == "GET":
+            await self._models(self._path.removeprefix("/v1/models").strip("/"))
+        else:
+            await self._error(404, f"there is no {self._method} {self._path}")
+
+    async def _control(self, body: bytes) -> None:
+        match self._method, self._path:
+            case "GET", "/stand-in/stats":
+                await self._reply(200, msgspec.json.encode(self._stand_in.tally.stats(time.process_time())))
+            case "POST", "/stand-in/reset":
+                self._stand_in.reset()
+                await self._reply(204, b"")
+            case "POST", "/stand-in/faults":
+                await self._set_faults(body)
+            case _:
+                await self._error(404, "the stand-in has GET stats, POST faults and POST reset")
+
+    async def _set_faults(self, body: bytes) -> None:
+        try:
+            self._stand_in.set_faults(msgspec.json.decode(body, type=Faults))
+        except msgspec.DecodeError as error:
+            await self._error(400, str(error))
+            return
+        await self._reply(204, b"")
+
+    async def _messages(self, body: bytes) -> None:
+        tally = self._stand_in.tally
+        tally.begin()
+        tally.bytes_received += len(body)
+        try:
+            request = await self._decode(body)
+            if request is not None:
+                await self._answer(request)
+        finally:
+            tally.end()
+
+    async def _decode(self, body: bytes) -> MessagesRequest | None:
+        try:
+            request = msgspec.json.decode(body, type=MessagesRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            await self._error(400, str(error))
+            return None
+        wrong = what_is_wrong(request)
+        if wrong is None:
+            return request
+        await self._error(*wrong)
+        return None
+
+    async def _answer(self, request: MessagesRequest) -> None:
+        asked = read_question(request)
+        self._stand_in.tally.questions[request.model, asked.path, asked.content] += 1
+        if not await self._has_room():
+            return
+        fault = self._stand_in.faults.choose(asked.path)
+        if fault is not None:
+            self._stand_in.tally.by_fault[fault.kind.value] += 1
+        if (delay := self._stand_in.faults.delay()) > 0:
+            await asyncio.sleep(delay)
+        if fault is not None and await self._fail_early(fault):
+            return
+        bad = fault is not None and fault.kind not in BREAKS
+        reply = bad_reply(fault.kind, asked, self._stand_in.number) if fault and bad else self._good(asked)
+        await self._say(request, reply, fault)
+
+    def _good(self, asked: Asked) -> Reply:
+        return good_reply(asked, self._stand_in.number)
+
+    async def _has_room(self) -> bool:
+        limit, left, wait = self._stand_in.room()
+        if not limit:
+            return True
+        self._extra += [
+            (b"anthropic-ratelimit-requests-limit", str(limit).encode()),
+            (b"anthropic-ratelimit-requests-remaining", str(max(0, left)).encode()),
+            (
+                b"anthropic-ratelimit-requests-reset",
+                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait)).encode(),
+            ),
+        ]
+        if left >= 0:
+            return True
+        self._extra.append((b"retry-after", str(max(1, round(wait))).encode()))
+        await self._error(429, "This request would exceed the rate limit of requests per minute")
+        return False
+
+    async def _fail_early(self, fault: Fault) -> bool:
+        """Faults that take the place of the answer."""
+        if fault.kind is FaultKind.SILENT:
+            await self._hang()
+        if fault.kind is FaultKind.NOT_A_STREAM:
+            await self._reply(200, b"<html>a gateway's page</html>", b"text/html")
+            return True
+        status = STATUS_FAULTS.get(fault.kind)
+        if status is None:
+            return False
+        if fault.retry_after is not None:
+            self._extra.append((b"retry-after", f"{fault.retry_after:g}".encode()))
+        await self._error(*status)
+        return True
+
+    async def _say(self, request: MessagesRequest, reply: Reply, fault: Fault | None) -> None:
+        use = self._stand_in.cache.count(request)
+        tally, message_id = self._stand_in.tally, f"msg_stand_in_{self._stand_in.number:08d}"
+        tally.input_tokens += use.input_tokens + use.cache_creation_input_tokens + use.cache_read_input_tokens
+        tally.output_tokens += output_tokens(reply)
+        if not request.stream:
+            await self._reply(200, whole_message(message_id, request.model, reply, use))
+            tally.answered += 1
+            return
+        await self._begin(200, b"text/event-stream; charset=utf-8")
+        pieces = [start_event(message_id, request.model, use), *block_events(reply)]
+        if fault is not None and fault.kind in BREAKS:
+            await self._break(fault.kind, pieces)
+            return
+        # Two writes are enough for a client to see a stream in parts, and cheap.
+        await self._more(pieces[0])
+        await self._last(b"".join(pieces[1:]) + end_events(reply, use))
+        tally.answered += 1
+
+    async def _break(self, kind: FaultKind, pieces: list[bytes]) -> None:
+        await self._more(b"".join(pieces[: len(pieces) // 2 + 1]))
+        if kind is FaultKind.CUT:
+            raise ConnectionCut
+        if kind is FaultKind.IDLE:
+            await self._hang()
+        if kind is FaultKind.ERROR_EVENT:
+            await self._more(event("error", error={"type": "overloaded_error", "message": "Overloaded"}))
+        if kind is FaultKind.NOT_JSON_EVENT:
+            await self._more(b"event: content_block_delta\ndata: {not json\n\n")
+        await self._last(b"")
+
+    async def _hang(self) -> None:
+        """Until the client goes away."""
+        async with asyncio.timeout(_HANG_SECONDS):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        raise ConnectionCut
+
+    async def _count_tokens(self, body: bytes) -> None:
+        request = msgspec.json.decode(body, type=dict[str, Any])
+        size = len(msgspec.json.encode([request.get("system"), request.get("tools"), request.get("messages")]))
+        await self._reply(200, msgspec.json.encode({"input_tokens": size // 4}))
+
+    async def _models(self, name: str) -> None:
+        if not name:
+            page = {
+                "data": [model_info(model) for model in MODELS],
+                "has_more": False,
+                "first_id": MODELS[0],
+                "last_id": MODELS[-1],
+            }
+            await self._reply(200, msgspec.json.encode(page))
+        elif name in MODELS:
+            await self._reply(200, msgspec.json.encode(model_info(name)))
+        else:
+            await self._error(404, f"model: {name}")
+
+    async def _body(self) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            message = await self._receive()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    async def _error(self, status: int, message: str, error_code: str | None = None) -> None:
+        await self._reply(status, error_body(status, message, self._request_id, error_code))
+
+    async def _reply(self, status: int, body: bytes, kind: bytes = b"application/json") -> None:
+        await self._begin(status, kind, len(body))
+        await self._last(body)
+
+    async def _begin(self, status: int, kind: bytes, length: int | None = None) -> None:
+        if self._path == "/v1/messages":
+            self._stand_in.tally.by_status[str(status)] += 1
+        headers = [
+            (b"server", SERVER),
+            (b"content-type", kind),
+            (b"request-id", self._request_id.encode()),
+            *self._extra,
+        ]
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _more(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _last(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})

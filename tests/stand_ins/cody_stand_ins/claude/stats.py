@@ -1,0 +1,77 @@
+"""What the stand-in was asked, for tests that count calls."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class Question(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`content` is the hex SHA-256 of model and first user message: the same question has the same one."""
+
+    model: str
+    path: str | None
+    content: str
+    count: int
+
+
+class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Since the start or the last reset. `by_status` has HTTP statuses; `messages` counts requests to /v1/messages, and
+    `answered` those that got a whole answer."""
+
+    messages: int
+    answered: int
+    by_status: Mapping[str, int]
+    by_fault: Mapping[str, int]
+    questions: tuple[Question, ...]
+    most_at_once: int
+    input_tokens: int
+    output_tokens: int
+    bytes_received: int
+    cpu_seconds: float
+
+    def asked(self, path: str) -> int:
+        """How often a file with this path was asked about."""
+        return sum(question.count for question in self.questions if question.path == path)
+
+
+class Tally:
+    """Counts for `Stats`."""
+
+    def __init__(self, cpu: float) -> None:
+        self._cpu = cpu
+        self.messages = 0
+        self.answered = 0
+        self.by_status: Counter[str] = Counter()
+        self.by_fault: Counter[str] = Counter()
+        self.questions: Counter[tuple[str, str | None, str]] = Counter()
+        self.now = 0
+        self.most_at_once = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.bytes_received = 0
+
+    def begin(self) -> None:
+        self.messages += 1
+        self.now += 1
+        self.most_at_once = max(self.most_at_once, self.now)
+
+    def end(self) -> None:
+        self.now -= 1
+
+    def stats(self, cpu: float) -> Stats:
+        return Stats(
+            messages=self.messages,
+            answered=self.answered,
+            by_status=dict(self.by_status),
+            by_fault=dict(self.by_fault),
+            questions=tuple(
+                Question(model=model, path=path, content=content, count=count)
+                for (model, path, content), count in self.questions.items()
+            ),
+            most_at_once=self.most_at_once,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            bytes_received=self.bytes_received,
+            cpu_seconds=cpu - self._cpu,
+        )
