@@ -1,6 +1,7 @@
 """The HTTP API, as the commands use it. Its problems become messages for people."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import msgspec
 
 from cody_cli.failures import CommandFailed
 from cody_cli.find_api import START_IT, Address
-from cody_cli.views import JobView, PageView, Problem, RawObject, RunDetailView, RunView
+from cody_cli.views import JobView, PageView, Problem, RunDetailView, RunView
 
 T = TypeVar("T")
 
@@ -39,18 +40,20 @@ class ApiRefused(CommandFailed):
 
 
 @asynccontextmanager
-async def open_api(address: Address) -> AsyncGenerator["Api"]:
+async def open_api(address: Address, *, pauses: Sequence[float] = ()) -> AsyncGenerator["Api"]:
+    """`pauses` are the seconds to wait before each further attempt when nothing answers."""
     headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
     # trust_env: a proxy of the environment is for other hosts, and ~/.netrc must not replace our token.
     async with httpx.AsyncClient(base_url=address.url, headers=headers, timeout=_TIMEOUT, trust_env=False) as client:
-        yield Api(client)
+        yield Api(client, pauses)
 
 
 class Api:
     """Raises `ApiGone` and `ApiRefused`. Made by `open_api`."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, pauses: Sequence[float] = ()) -> None:
         self.client = client
+        self._pauses = pauses
 
     async def get(self, path: str, kind: type[T], **parameters: str | int | None) -> T:
         return self._decode(await self._ask("GET", path, parameters), kind)
@@ -84,11 +87,11 @@ class Api:
     async def diff(self, job_id: str, repository: str) -> bytes:
         return (await self._ask("GET", f"{run_path(job_id, repository)}/diff")).content
 
-    async def cancel(self, job_id: str) -> RawObject:
-        return self._decode(await self._ask("POST", f"{job_path(job_id)}/cancel"), RawObject)
+    async def cancel(self, job_id: str) -> JobView:
+        return self._decode(await self._ask("POST", f"{job_path(job_id)}/cancel"), JobView)
 
-    async def retry(self, job_id: str) -> RawObject:
-        return self._decode(await self._ask("POST", f"{job_path(job_id)}/retry"), RawObject)
+    async def retry(self, job_id: str) -> JobView:
+        return self._decode(await self._ask("POST", f"{job_path(job_id)}/retry"), JobView)
 
     async def _ask(
         self,
@@ -99,9 +102,19 @@ class Api:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
+        """Every call may be made twice: those that change something are idempotent."""
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
+        request = self.client.build_request(method, path, params=given, content=content, headers=headers)
+        for pause in self._pauses:
+            try:
+                return await self._send(request)
+            except ApiGone:
+                await asyncio.sleep(pause)
+        return await self._send(request)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
         with transport_errors(self.client.base_url):
-            response = await self.client.request(method, path, params=given, content=content, headers=headers)
+            response = await self.client.send(request)
         if response.is_error:
             raise refusal(response)
         return response

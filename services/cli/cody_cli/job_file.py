@@ -54,14 +54,21 @@ def complete(job: JobFile, **given: object) -> JobFile:
 
 
 def encode_job(job: JobFile) -> bytes:
-    """The body of POST /jobs. Raises `BadInput` when there is no prompt or no repository; names have a default."""
-    if job.prompt is UNSET or not str(job.prompt).strip():
+    """The body of POST /jobs. Raises `BadInput` when there is no prompt or no repository; the rest has a default."""
+    if job.prompt is UNSET or not job.prompt.strip():
         raise BadInput("there is no prompt", hint="--prompt TEXT, --prompt-file FILE, or a job file with a `prompt`")
     if not job.repositories:
         raise BadInput("no repositories were named", hint=_REPOSITORIES)
-    name = str(job.prompt).strip().splitlines()[0][:80] if job.name is UNSET else job.name
     kind = JobType.CODE_PATTERN_UPDATE if job.type is UNSET else job.type
-    return msgspec.json.encode(msgspec.structs.replace(job, name=name, type=kind))
+    return msgspec.json.encode(msgspec.structs.replace(job, name=name_of(job), type=kind))
+
+
+def name_of(job: JobFile) -> str:
+    """Its name, or the prompt's beginning."""
+    if job.name is not UNSET:
+        return job.name
+    first_line = "" if job.prompt is UNSET else job.prompt.strip().splitlines()[0]
+    return first_line if len(first_line) <= _NAME_LENGTH else f"{first_line[: _NAME_LENGTH - 1]}…"
 
 
 def _read(path: str) -> bytes:
@@ -71,5 +78,6 @@ def _read(path: str) -> bytes:
         raise BadInput(f"{path}: {error.strerror}") from error
 
 
+_NAME_LENGTH = 60
 _FORMAT = 'a job looks like {"name": "…", "type": "code-pattern-update", "prompt": "…", "repositories": ["owner/name"]}'
 _REPOSITORIES = "--repo PATH or --repos FOLDER (`run`), --repository OWNER/NAME (`submit`), or a job file"

@@ -2,13 +2,29 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import click
+from msgspec import UNSET
 
+from cody_cli.job_file import JobFile, complete, read_prompt
 from cody_jobs.models import JobType
 
 C = TypeVar("C", bound=Callable[..., object])
+
+
+class JobOptions(TypedDict):
+    """What click passes for these options; None and () where they were not given."""
+
+    prompt: str | None
+    prompt_file: Path | None
+    name: str | None
+    kind: str | None
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    match: str | None
+    model: str | None
+
 
 _OPTIONS = (
     click.option("--prompt", metavar="TEXT", help="What Claude is asked about every candidate file."),
@@ -28,3 +44,17 @@ def job_options(command: C) -> C:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def apply_options(job: JobFile, options: JobOptions) -> JobFile:
+    """The job with the options that were given in place of its fields."""
+    return complete(
+        job,
+        prompt=read_prompt(options["prompt"], options["prompt_file"]),
+        name=UNSET if options["name"] is None else options["name"],
+        type=UNSET if options["kind"] is None else JobType(options["kind"]),
+        include=options["include"] or UNSET,
+        exclude=options["exclude"] or UNSET,
+        match=UNSET if options["match"] is None else options["match"],
+        model=UNSET if options["model"] is None else options["model"],
+    )

@@ -118,8 +118,15 @@ class JobProgress:
                 self.status = JobStatus.PENDING
             case JobFinished(status=status, failure=failure):
                 self.status, self.failure = status, failure
+                self._cancel_the_rest()
             case _:
                 pass
+
+    def _cancel_the_rest(self) -> None:
+        """A job that is stopped cancels its unfinished runs all at once, without an event for each."""
+        for repository in self._repositories.values():
+            if not repository.state.ended:
+                repository.state = State.CANCELLED
 
 
 def _state_at_end(event: RunFinished) -> State:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cody_cli.event_lines import describe
 from cody_cli.progress import JobProgress, RepositoryProgress, State
 from cody_cli.tables import plain_table
 from cody_cli.words import count, dollars, duration
@@ -134,25 +135,11 @@ def _bar(repository: RepositoryProgress) -> Text:
 
 def _line(progress: JobProgress, event: Event) -> str | None:
     match event.body:
-        case JobDispatched(shards=shards, attempt=attempt):
-            return f"{progress.job_id}: {count(shards, 'worker')} started (attempt {attempt})"
-        case RunStarted(repository=name):
-            return f"{name}: started"
-        case FilesChosen(repository=name, files=files):
-            skipped = sum(files.skipped.values())
-            return f"{name}: {count(files.candidates, 'file')} to ask about, {skipped} skipped"
-        case FileDone(repository=name, path=path, result="failed", detail=detail):
-            return f"{name}: {path} failed: {detail}"
-        case RunReturned(repository=name, reason=reason):
-            return f"{name}: waits for another worker: {reason}"
-        case RunFinished(repository=name) as finished:
-            return _end_line(progress.repository(name), finished)
+        case JobDispatched() | RunStarted() | FilesChosen() | RunReturned() | FileDone(result="failed"):
+            return describe(event.body)
+        case RunFinished(repository=name):
+            repository = progress.repository(name)
+            facts = [dollars(repository.cost), duration(repository.seconds(datetime.now(UTC)))]
+            return f"{describe(event.body)} ({', '.join(filter(None, facts))})"
         case _:
             return None
-
-
-def _end_line(repository: RepositoryProgress, event: RunFinished) -> str:
-    numbers = f"{repository.edited} edited, {event.files.unchanged} unchanged, {repository.failed} failed"
-    facts = [numbers, dollars(repository.cost), duration(repository.seconds(datetime.now(UTC)))]
-    why = event.failure.message if event.failure else event.reason
-    return f"{event.repository}: {repository.state}: {', '.join(filter(None, facts))}{f': {why}' if why else ''}"

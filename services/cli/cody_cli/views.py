@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from cody_jobs.models import Failure, FileCounts, JobStatus, JobType, RunCounts, RunOutcome, RunStatus
-from cody_jobs.outcomes import ClaudeThread, UsageTotals
-from cody_jobs.spans import SpanRecord
+from cody_jobs.outcomes import UsageTotals
 
 T = TypeVar("T")
 
@@ -60,8 +59,36 @@ class PageView(Struct, Generic[T], frozen=True, kw_only=True):
     cursor: str | None
 
 
+class SpanView(Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    service: str
+    started_at: datetime
+    duration_us: int
+    status: str
+    status_message: str | None
+    attributes: Mapping[str, str | int | float | bool]
+    children: tuple["SpanView", ...] = ()
+
+
+class StepView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """All spans of one name: `wall_us` is how long at least one of them was open."""
+
+    service: str
+    name: str
+    count: int
+    failed: int
+    total_us: int
+    longest_us: int
+    wall_us: int
+
+
 class TraceView(Struct, frozen=True, kw_only=True, rename="camel"):
-    spans: tuple[SpanRecord, ...]
+    job_id: str
+    started_at: datetime | None
+    wall_us: int
+    truncated: bool
+    steps: tuple[StepView, ...]
+    spans: tuple[SpanView, ...]
 
 
 class FieldProblem(Struct, frozen=True, kw_only=True):
@@ -77,7 +104,3 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
     code: str = ""
     errors: tuple[FieldProblem, ...] = ()
     errors_left_out: int = 0
-
-
-RawObject = Mapping[str, Raw]
-ThreadPage = PageView[ClaudeThread]

@@ -1,0 +1,58 @@
+"""One line for each event."""
+
+from cody_cli.words import count, dollars
+from cody_jobs.events import (
+    Event,
+    EventBody,
+    FileDone,
+    FilesChosen,
+    JobCreated,
+    JobDispatched,
+    JobFinished,
+    JobRetried,
+    RunFinished,
+    RunReturned,
+    RunStarted,
+)
+
+
+def event_line(event: Event) -> str:
+    return f"{event.at.astimezone():%H:%M:%S}  {event.id:>5}  {describe(event.body)}"
+
+
+def describe(body: EventBody) -> str:
+    match body:
+        case JobCreated(repositories=number):
+            return f"job created with {count(number, 'repository', 'repositories')}"
+        case JobDispatched(attempt=attempt, shards=shards):
+            return f"attempt {attempt}: handed to {count(shards, 'worker')}"
+        case JobRetried(runs=runs):
+            return f"{count(runs, 'repository', 'repositories')} queued again"
+        case JobFinished(status=status, failure=failure):
+            return f"job {status.lower().replace('_', ' ')}{_because(failure.message if failure else None)}"
+        case RunStarted(repository=name, attempt=attempt):
+            return f"{name}: started (attempt {attempt})"
+        case FilesChosen(repository=name, files=files):
+            skipped = sum(files.skipped.values())
+            return f"{name}: {count(files.candidates, 'file')} to ask about, {skipped} skipped"
+        case FileDone():
+            return _file_line(body)
+        case RunReturned(repository=name, reason=reason):
+            return f"{name}: waits for another worker: {reason}"
+        case RunFinished():
+            return _run_line(body)
+
+
+def _file_line(file: FileDone) -> str:
+    cost = "reused" if file.reused else dollars(file.cost_microusd)
+    return f"{file.repository}: {file.path} {file.result} ({cost}){_because(file.detail)}"
+
+
+def _run_line(run: RunFinished) -> str:
+    outcome = run.outcome.replace("_", " ") if run.outcome else run.status.lower()
+    files = f"{run.files.edited} edited, {run.files.unchanged} unchanged, {run.files.failed} failed"
+    return f"{run.repository}: {outcome}: {files}{_because(run.failure.message if run.failure else run.reason)}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""

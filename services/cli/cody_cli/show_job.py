@@ -1,0 +1,105 @@
+"""Jobs and runs as `show` reads and prints them. With `--json` they come out as the API has them, all pages joined."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+from rich.console import Console
+from rich.text import Text
+
+from cody_cli.api import Api, job_path, run_path
+from cody_cli.job_report import job_status_words, outcome_words
+from cody_cli.tables import plain_table
+from cody_cli.views import JobView, PageView, RunDetailView, RunView
+from cody_cli.words import count, dollars, duration
+from cody_jobs.outcomes import Edited, FileResult, GaveUp, LeftAlone
+
+T = TypeVar("T")
+
+_FILES = "fileResults"
+
+
+class WholeJob(Struct, frozen=True, kw_only=True):
+    """The API's JSON: the job and all its runs."""
+
+    job: Raw
+    repositories: tuple[Raw, ...]
+
+
+async def read_job(api: Api, job_id: str) -> WholeJob:
+    runs = [run async for run in api.pages(f"{job_path(job_id)}/repositories", Raw)]
+    return WholeJob(job=await api.get(job_path(job_id), Raw), repositories=tuple(runs))
+
+
+async def read_run(api: Api, job_id: str, repository: str) -> Mapping[str, Raw]:
+    """The run's fields, with the files of all pages in one."""
+    path, cursor, files = run_path(job_id, repository), None, list[Raw]()
+    while True:
+        fields = await api.get(path, dict[str, Raw], limit=100, cursor=cursor)
+        page = msgspec.json.decode(fields[_FILES], type=PageView[Raw])
+        files += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return {**fields, _FILES: Raw(msgspec.json.encode(PageView(items=tuple(files), cursor=None)))}
+
+
+def print_job(whole: WholeJob, console: Console) -> None:
+    job = msgspec.json.decode(whole.job, type=JobView)
+    console.print(Text.assemble((job.name, "bold"), f"  {job.id}  ", job_status_words(job.status)))
+    console.print(f"{job.type}, by {job.submitted_by or 'somebody'}, {job.created_at.astimezone():%Y-%m-%d %H:%M}")
+    if job.usage is not None:
+        tokens = job.usage.input_tokens + job.usage.cache_read_input_tokens + job.usage.cache_creation_input_tokens
+        calls = count(job.usage.calls, "call")
+        console.print(
+            f"{dollars(job.usage.cost_microusd)}, {calls}, {tokens:,} tokens in, {job.usage.output_tokens:,} out"
+        )
+    if job.failure is not None:
+        console.print(f"{job.failure.code}: {job.failure.message}", style="red")
+    console.print(f"\n{(job.prompt or '').strip()}\n", style="dim")
+    table = plain_table("repository", "outcome", "edited", "unchanged", "failed", "skipped", "time", "")
+    for raw in whole.repositories:
+        table.add_row(*_run_cells(msgspec.json.decode(raw, type=RunView)))
+    console.print(table)
+
+
+def print_run(fields: Mapping[str, Raw], console: Console) -> None:
+    run = msgspec.json.decode(msgspec.json.encode(fields), type=RunDetailView)
+    console.print(Text.assemble((run.repository, "bold"), "  ", outcome_words(run.status, run.outcome)))
+    if run.patch is not None:
+        changed = count(run.patch.files_changed, "file")
+        console.print(f"{changed} changed, +{run.patch.lines_added} -{run.patch.lines_removed}", end=", ")
+    console.print(f"{dollars(run.usage.cost_microusd)}, {count(run.usage.calls, 'call')}")
+    why = f"{run.failure.code}: {run.failure.message}" if run.failure else run.reason
+    console.print(f"{why or ''}\n")
+    table = plain_table("file", "outcome", "cost", "")
+    for result in msgspec.json.decode(fields[_FILES], type=PageView[FileResult]).items:
+        table.add_row(*_file_cells(result))
+    console.print(table)
+    for reason, number in run.files.skipped.items():
+        console.print(f"{count(number, 'file')} skipped: {reason}", style="dim")
+
+
+def _run_cells(run: RunView) -> list[str | Text]:
+    ran = (run.ended_at - run.started_at).total_seconds() if run.started_at and run.ended_at else None
+    return [
+        run.repository,
+        outcome_words(run.status, run.outcome),
+        str(run.files.edited),
+        str(run.files.unchanged),
+        str(run.files.failed),
+        str(sum(run.files.skipped.values())),
+        duration(ran),
+        f"{run.failure.code}: {run.failure.message}" if run.failure else run.reason or "",
+    ]
+
+
+def _file_cells(result: FileResult) -> list[str | Text]:
+    reused = Text("reused", style="dim") if result.reused_from else dollars(result.cost_microusd)
+    match result.outcome:
+        case Edited(edits=edits):
+            return [result.path, Text("edited", style="green"), reused, count(len(edits), "edit")]
+        case LeftAlone(reason=reason):
+            return [result.path, "unchanged", reused, reason]
+        case GaveUp(failure=failure):
+            return [result.path, Text("failed", style="red"), reused, f"{failure.code}: {failure.message}"]
