@@ -1,0 +1,138 @@
+"""Decide what became of a shard that has no end yet, and put its runs back where that is due."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from opentelemetry import trace
+
+from cody_dispatcher.ports import DispatcherPorts
+from cody_jobs.events import JobFinished, RunFinished, RunReturned
+from cody_jobs.models import Failure, FailureCode, RunStatus, Shard
+from cody_jobs.ports import OpenShard, ShardReport, ShardState
+from cody_jobs.ports.compute import EXIT_FAILED
+from cody_runtime import names
+from cody_runtime.logs import get_logger
+from cody_runtime.telemetry import context_from, get_meter, get_tracer
+
+log = get_logger(__name__)
+tracer = get_tracer(__name__)
+
+_YOUNG = timedelta(seconds=10)
+"""Compute may not know yet what it was given a moment ago."""
+_WORDS_KEPT = 300
+
+
+async def look_after_shard(ports: DispatcherPorts, found: OpenShard, report: ShardReport, *, now: datetime) -> None:
+    """A shard whose worker is at work, or has a place to come, is left alone."""
+    shard = found.shard
+    if found.silent:
+        assert shard.compute_id
+        await ports.compute.stop(shard.compute_id, indexes=[shard.index])
+        await _recover(ports, shard, "its worker went silent")
+        return
+    match report.state:
+        case ShardState.WAITING | ShardState.RUNNING:
+            return
+        case ShardState.SUCCEEDED:
+            await _end_or_recover(ports, shard)
+        case ShardState.FAILED:
+            await _recover(ports, shard, _reason(report), failure=_failure(report))
+        case ShardState.UNKNOWN if now - shard.created_at > _YOUNG:
+            await _recover(ports, shard, "its worker is gone")
+        case ShardState.UNKNOWN:
+            return
+
+
+async def end_shard(ports: DispatcherPorts, job_id: str, attempt: int, index: int) -> None:
+    """Note the shard's end; when that ends the job, tell everybody."""
+    end = await ports.jobs.end_shard(job_id, attempt, index)
+    if not end.job_ended_now:
+        return
+    log.info("job_finished", job_id=job_id, status=end.job.status)
+    get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": end.job.status})
+    await ports.results.append_events(job_id, [JobFinished(status=end.job.status, failure=end.job.failure)])
+
+
+async def _end_or_recover(ports: DispatcherPorts, shard: Shard) -> None:
+    """The worker had nothing left to do. A run that is RUNNING is held by another worker of the same attempt, and
+    stays its own as long as the lease lives; one that nobody took is put back."""
+    await end_shard(ports, shard.job_id, shard.attempt, shard.index)
+    runs = [await ports.jobs.get_run(shard.job_id, repository) for repository in shard.repositories]
+    if any(
+        run.status is RunStatus.DISPATCHED and (run.attempt, run.shard) == (shard.attempt, shard.index) for run in runs
+    ):
+        await _recover(ports, shard, "its worker left it")
+
+
+async def _recover(ports: DispatcherPorts, shard: Shard, reason: str, *, failure: Failure | None = None) -> None:
+    job_id = shard.job_id
+    job = await ports.jobs.get_job(job_id)
+    attributes = {names.JOB_ID: job_id, names.ATTEMPT: shard.attempt, names.SHARD: shard.index}
+    with tracer.start_as_current_span(
+        names.SPAN_RECONCILE, context=context_from(job.traceparent), kind=trace.SpanKind.INTERNAL, attributes=attributes
+    ):
+        recovered = await ports.jobs.recover_shard(job_id, shard.attempt, shard.index, failure=failure)
+        if recovered.requeued or recovered.failed:
+            log.warning(
+                "worker_lost", job_id=job_id, attempt=shard.attempt, shard=shard.index, reason=reason,
+                requeued=len(recovered.requeued), failed=len(recovered.failed),
+            )  # fmt: skip
+        returned = [RunReturned(repository=repository, reason=reason) for repository in recovered.requeued]
+        await ports.results.append_events(job_id, [*returned, *await _failed_runs(ports, job_id, recovered.failed)])
+        await end_shard(ports, job_id, shard.attempt, shard.index)
+
+
+async def _failed_runs(ports: DispatcherPorts, job_id: str, repositories: tuple[str, ...]) -> list[RunFinished]:
+    counter = get_meter(__name__).create_counter(names.METRIC_RUNS)
+    finished: list[RunFinished] = []
+    for repository in repositories:
+        run = await ports.jobs.get_run(job_id, repository)
+        code = run.failure.code if run.failure else None
+        log.error("Job processing failed", job_id=job_id, repository=repository, code=code)
+        counter.add(1, {names.RUN_STATUS: run.status})
+        finished.append(
+            RunFinished(
+                repository=repository,
+                status=run.status,
+                outcome=run.outcome,
+                reason=run.reason,
+                failure=run.failure,
+                files=run.files,
+            )
+        )
+    return finished
+
+
+def _reason(report: ShardReport) -> str:
+    if report.exit_code is None:
+        return f"its worker did not start: {_last_words(report)}"
+    if report.exit_code > 128:
+        return f"its worker was ended by signal {report.exit_code - 128}"
+    return f"its worker ended with exit code {report.exit_code}"
+
+
+def _failure(report: ShardReport) -> Failure | None:
+    """A worker that ended with 1 cannot do its shard and never will; any other end is worth another try."""
+    if report.exit_code != EXIT_FAILED:
+        return None
+    message = f"the worker ended with exit code {EXIT_FAILED}: {_last_words(report)}"
+    return Failure(code=FailureCode.WORKER_FAILED, message=message, retryable=True)
+
+
+def _last_words(report: ShardReport) -> str:
+    """The last line that the worker wrote, for people: of a structured line its event and its error."""
+    lines = (report.reason or "").strip().splitlines()
+    if not lines:
+        return "it said nothing"
+    try:
+        said = msgspec.json.decode(lines[-1], type=_LogLine)
+    except (msgspec.DecodeError, UnicodeError):
+        return lines[-1][:_WORDS_KEPT]
+    surprise = (said.exception or "").strip().rpartition("\n")[2]
+    return ": ".join(part for part in (said.event, said.error or surprise) if part)[:_WORDS_KEPT]
+
+
+class _LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    event: str
+    error: str | None = None
+    exception: str | None = None
