@@ -1,0 +1,99 @@
+"""Results in PostgreSQL. Each kind is a file of `results/`; how calls stand being run twice is said in `job_store`."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+from cody_backends.postgres.database import Database
+from cody_backends.postgres.results import events as feed
+from cody_backends.postgres.results import forget, look, patches
+from cody_backends.postgres.results import record as recording
+from cody_backends.postgres.results import spans as tracing
+from cody_backends.postgres.results.spans import SpanBounds
+from cody_jobs.events import Event, EventBody
+from cody_jobs.models import Page
+from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
+from cody_jobs.spans import SpanRecord
+
+_LOOK_AGAIN_SECONDS = 5.0
+"""As long as a waiting reader relies on notifications: they stop while the listening connection is lost."""
+
+
+class PostgresResultStore:
+    def __init__(self, database: Database, *, span_bounds: SpanBounds | None = None) -> None:
+        self._database = database
+        self._span_bounds = span_bounds or SpanBounds()
+        self._spansuntil_trim = 0
+
+    async def ping(self) -> None:
+        await self._database.ping()
+
+    async def find_outcomes(self, questions: Sequence[str]) -> dict[str, KnownOutcome]:
+        return await self._database.run_statement(partial(look.find_outcomes, questions=questions))
+
+    async def record_file(self, record: FileRecord) -> None:
+        thread = await recording.pack_thread(record.thread)
+        await self._database.run(partial(recording.record_file, record=record, thread=thread, mark=uuid4()))
+
+    async def list_files(self, job_id: str, repository: str, *, limit: int, cursor: str | None) -> Page[FileResult]:
+        return await self._database.run_statement(
+            partial(look.list_files, job_id=job_id, repository=repository, limit=limit, cursor=cursor)
+        )
+
+    async def list_threads(self, job_id: str, repository: str, *, limit: int, cursor: str | None) -> Page[ClaudeThread]:
+        return await self._database.run_statement(
+            partial(look.list_threads, job_id=job_id, repository=repository, limit=limit, cursor=cursor)
+        )
+
+    async def put_patch(self, job_id: str, repository: str, patch: RunPatch) -> None:
+        await self._database.run_statement(
+            partial(patches.put_patch, job_id=job_id, repository=repository, patch=patch)
+        )
+
+    async def get_patch(self, job_id: str, repository: str) -> RunPatch:
+        return await self._database.run_statement(partial(patches.get_patch, job_id=job_id, repository=repository))
+
+    async def drop_patch(self, job_id: str, repository: str) -> None:
+        await self._database.run_statement(partial(patches.drop_patch, job_id=job_id, repository=repository))
+
+    async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals:
+        return await self._database.run_statement(partial(look.usage, job_id=job_id, repository=repository))
+
+    async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None:
+        await feed.append_events(self._database, job_id, events)
+
+    async def read_events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
+        return await self._database.run_statement(partial(feed.read_events, job_id=job_id, after=after, limit=limit))
+
+    async def wait_for_events(self, job_id: str, *, after: int, timeout: timedelta) -> bool:
+        look_now = partial(feed.has_events, job_id=job_id, after=after)
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout.total_seconds()
+        async with self._database.listener(feed.EVENTS_CHANNEL, job_id) as listener:
+            while not await self._database.run_statement(look_now):
+                left = until - clock()
+                if left <= 0:
+                    return False
+                await listener.wait(min(left, _LOOK_AGAIN_SECONDS))
+        return True
+
+    async def append_spans(self, spans: Sequence[SpanRecord]) -> None:
+        """The first call of a process trims, and then one of many."""
+        if not spans:
+            return
+        await self._database.run_statement(partial(tracing.append_spans, spans=spans))
+        self._spansuntil_trim -= len(spans)
+        if self._spansuntil_trim <= 0:
+            self._spansuntil_trim = self._span_bounds.trim_every
+            await self._database.run_statement(partial(tracing.trim_spans, bounds=self._span_bounds))
+
+    async def read_trace(self, job_id: str, trace_id: str | None, *, limit: int) -> list[SpanRecord]:
+        return await self._database.run_statement(
+            partial(tracing.read_trace, job_id=job_id, trace_id=trace_id, limit=limit)
+        )
+
+    async def forget_jobs(self, job_ids: Sequence[str]) -> None:
+        for job_id in job_ids:
+            await forget.forget_job(self._database, job_id)

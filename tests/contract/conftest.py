@@ -1,0 +1,59 @@
+"""One set of tests over every adapter of a port: each test is run once for each name in `params`.
+
+Tests know the port alone. What a port cannot do (an operator's edit by hand, a job that was left half written), a
+fixture does for each adapter.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from cody_backends.postgres.database import Database
+from cody_backends.postgres.job_store import PostgresJobStore
+from cody_backends.postgres.result_store import PostgresResultStore
+from cody_backends.postgres.results.spans import SpanBounds
+from cody_backends.postgres.token_store import PostgresTokenStore
+from cody_backends.postgres.work_queue import PostgresWorkQueue
+from cody_jobs.models import JobStatus
+from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
+
+SetStatusByHand = Callable[[str, JobStatus], Awaitable[None]]
+
+
+@pytest.fixture(params=["postgres"])
+def job_store(request: pytest.FixtureRequest) -> JobStore:
+    return PostgresJobStore(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+def set_status_by_hand(job_store: JobStore, request: pytest.FixtureRequest) -> SetStatusByHand:
+    """What an operator does with the database's own tools, and nothing but that."""
+    assert isinstance(job_store, PostgresJobStore)
+    database: Database = request.getfixturevalue("database")
+
+    async def set_status(job_id: str, status: JobStatus) -> None:
+        async with database.connection() as connection:
+            await connection.execute("UPDATE jobs SET status = $2 WHERE id = $1", job_id, status)
+
+    return set_status
+
+
+@pytest.fixture(params=["postgres"])
+def work_queue(request: pytest.FixtureRequest) -> WorkQueue:
+    return PostgresWorkQueue(request.getfixturevalue("database"))
+
+
+@pytest.fixture(params=["postgres"])
+def result_store(request: pytest.FixtureRequest) -> ResultStore:
+    return PostgresResultStore(request.getfixturevalue("database"))
+
+
+@pytest.fixture(params=["postgres"])
+def small_span_store(request: pytest.FixtureRequest) -> ResultStore:
+    """Keeps 100 spans, looked after at every 10th."""
+    return PostgresResultStore(request.getfixturevalue("database"), span_bounds=SpanBounds(spans=100, trim_every=10))
+
+
+@pytest.fixture(params=["postgres"])
+def token_store(request: pytest.FixtureRequest) -> TokenStore:
+    return PostgresTokenStore(request.getfixturevalue("database"))
