@@ -1,0 +1,225 @@
+"""Work on a shard's runs side by side, under leases, until all have ended or the worker is asked to stop."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from msgspec import Struct
+
+from cody_backends.open_backends import Backends
+from cody_jobs.errors import JobFailed, LeaseLost, Unavailable
+from cody_jobs.events import JobFinished, RunFinished, RunReturned, RunStarted
+from cody_jobs.models import (
+    Failure,
+    FailureCode,
+    FileCounts,
+    Job,
+    JobStatus,
+    RepositoryRun,
+    RunFailed,
+    RunResult,
+    Shard,
+)
+from cody_jobs.ports import CodeHost
+from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
+from cody_runtime import names
+from cody_runtime.logs import get_logger
+from cody_runtime.tasks import task_group
+from cody_runtime.telemetry import get_meter, get_tracer
+from cody_worker.claude import JOB_LEVEL_CODES, Claude
+from cody_worker.edit_files import FileEditor, WorkerStopping
+from cody_worker.git.repository_process import GitLauncher
+from cody_worker.run_repository import RunTools, run_repository
+from cody_worker.settings import WorkerSettings
+from cody_worker.stop_job import stop_job
+
+log = get_logger(__name__)
+tracer = get_tracer(__name__)
+
+GRACE_SECONDS = 12.0
+"""After a request to stop, files in flight have that long to be answered and stored. Giving the leases back and
+closing must fit into what is left of the 20 s that containers get."""
+
+
+class Tools(Struct, frozen=True, kw_only=True):
+    """What a worker works with. `owner` stands for this very process in the leases."""
+
+    settings: WorkerSettings
+    backends: Backends
+    host: CodeHost
+    git: GitLauncher
+    claude: Claude
+    owner: str
+
+
+class ShardWork:
+    def __init__(self, tools: Tools, job: Job, shard: Shard, stop: asyncio.Event) -> None:
+        self._tools = tools
+        self._job = job
+        self._shard = shard
+        self._stop = stop
+        self._lease = timedelta(seconds=tools.settings.lease_seconds)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._held: set[str] = set()
+        self._left_unfinished = False
+        self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
+        self._editor = FileEditor(
+            job,
+            tools.claude,
+            tools.backends.results,
+            stop,
+            model=job.spec.model or tools.settings.claude.claude_model,
+            files_at_once=tools.settings.files_at_once,
+        )
+
+    async def run(self) -> int:
+        """All runs of the shard, then its end; the worker's exit code.
+
+        A worker that was asked to stop leaves the shard open: whoever started it sees that it went, and hands the
+        unfinished runs to another one.
+        """
+        async with task_group() as group:
+            keeper = group.create_task(self._keep_leases(), name="keep-leases")
+            watcher = group.create_task(self._end_in_time(), name="end-in-time")
+            for repository in self._shard.repositories:
+                self._running[repository] = group.create_task(self._work_on(repository), name=f"run {repository}")
+            await asyncio.wait(self._running.values())
+            keeper.cancel()
+            watcher.cancel()
+        if self._left_unfinished:
+            return EXIT_TRY_AGAIN
+        await self._end_shard()
+        return EXIT_OK
+
+    async def _work_on(self, repository: str) -> None:
+        structlog.contextvars.bind_contextvars(job_id=self._job.id, repository=repository)
+        if self._stop.is_set():
+            self._left_unfinished = True
+            return
+        try:
+            run = await self._claim(repository)
+        except LeaseLost as error:
+            log.info("run_not_claimed", reason=str(error))
+            return
+        try:
+            result = await self._result_of(run)
+        except WorkerStopping:
+            await self._give_back(repository)
+            return
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(repository))
+            raise
+        if result is not None:
+            await self._finish(repository, result)
+
+    async def _claim(self, repository: str) -> RepositoryRun:
+        jobs = self._tools.backends.jobs
+        run = await jobs.claim_run(self._job.id, repository, owner=self._tools.owner, lease=self._lease)
+        self._held.add(repository)
+        started = RunStarted(repository=repository, attempt=run.attempt)
+        await self._tools.backends.results.append_events(self._job.id, [started])
+        return run
+
+    async def _result_of(self, run: RepositoryRun) -> RunResult | None:
+        """The run's result, or None when the whole job was stopped instead."""
+        attributes = {names.JOB_ID: self._job.id, names.REPOSITORY: run.repository, names.ATTEMPT: run.attempt}
+        with tracer.start_as_current_span(names.SPAN_RUN_REPOSITORY, attributes=attributes):
+            try:
+                return await run_repository(self._run_tools(), self._job, run)
+            except JobFailed as error:
+                failure = Failure(code=FailureCode(error.code), message=error.message, retryable=error.retryable)
+                if failure.code not in JOB_LEVEL_CODES:
+                    return RunFailed(failure=failure, files=FileCounts())
+                await self._stop_job(run.repository, failure)
+                return None
+            except (WorkerStopping, Unavailable):
+                raise
+            except Exception as error:
+                # One repository's surprise must not take the shard's other runs with it.
+                log.exception("run_surprised")
+                message = f"unexpected {type(error).__name__}; the worker's log has the details"
+                failure = Failure(code=FailureCode.INTERNAL_ERROR, message=message, retryable=True)
+                return RunFailed(failure=failure, files=FileCounts())
+
+    def _run_tools(self) -> RunTools:
+        return RunTools(
+            settings=self._tools.settings,
+            results=self._tools.backends.results,
+            host=self._tools.host,
+            git=self._tools.git,
+            editor=self._editor,
+        )
+
+    async def _finish(self, repository: str, result: RunResult) -> None:
+        jobs, results = self._tools.backends.jobs, self._tools.backends.results
+        self._held.discard(repository)
+        try:
+            run = await jobs.finish_run(self._job.id, repository, owner=self._tools.owner, result=result)
+        except LeaseLost as error:
+            log.warning("run_was_taken", reason=str(error))
+            return
+        if run.failure is not None:
+            log.error("Job processing failed", code=run.failure.code, error=run.failure.message)
+        else:
+            log.info("run_finished", outcome=run.outcome, reason=run.reason)
+        self._runs.add(1, {names.RUN_STATUS: run.status})
+        finished = RunFinished(
+            repository=repository,
+            status=run.status,
+            outcome=run.outcome,
+            reason=run.reason,
+            failure=run.failure,
+            files=run.files,
+        )
+        await results.append_events(self._job.id, [finished])
+
+    async def _give_back(self, repository: str) -> None:
+        if repository not in self._held:
+            return
+        self._held.discard(repository)
+        self._left_unfinished = True
+        await self._tools.backends.jobs.release_run(self._job.id, repository, owner=self._tools.owner)
+        returned = RunReturned(repository=repository, reason="its worker was asked to stop")
+        await self._tools.backends.results.append_events(self._job.id, [returned])
+
+    async def _stop_job(self, repository: str, failure: Failure) -> None:
+        self._held.clear()
+        await stop_job(self._tools.backends, self._job.id, JobStatus.FAILED, failure)
+        for other, task in self._running.items():
+            if other != repository:
+                task.cancel()
+
+    async def _end_shard(self) -> None:
+        jobs, results = self._tools.backends.jobs, self._tools.backends.results
+        end = await jobs.end_shard(self._job.id, self._shard.attempt, self._shard.index)
+        if end.job_ended_now:
+            log.info("job_finished", job_id=self._job.id, status=end.job.status)
+            finished = JobFinished(status=end.job.status, failure=end.job.failure)
+            await results.append_events(self._job.id, [finished])
+
+    async def _keep_leases(self) -> None:
+        """Renew three times per lease; a run that is no longer ours is left at once."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            held = sorted(self._held)
+            if not held:
+                continue
+            renewal = await self._tools.backends.jobs.renew_leases(
+                self._job.id, held, owner=self._tools.owner, lease=self._lease
+            )
+            for repository in set(held) - renewal.held:
+                self._leave(repository, renewal.job_status)
+
+    def _leave(self, repository: str, job_status: JobStatus) -> None:
+        if repository not in self._held:
+            return  # it ended while the renewal was under way
+        log.info("lease_gone", repository=repository, job_status=job_status)
+        self._held.discard(repository)
+        self._running[repository].cancel()
+
+    async def _end_in_time(self) -> None:
+        await self._stop.wait()
+        log.info("worker_stopping", runs=len(self._held))
+        await asyncio.sleep(GRACE_SECONDS)
+        for task in self._running.values():
+            task.cancel()

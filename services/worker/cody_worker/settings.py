@@ -1,0 +1,39 @@
+"""What a worker reads from its environment."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from cody_backends.settings import BackendSettings
+from cody_hosts.open_code_host import HostSettings
+from cody_runtime.program import RuntimeSettings
+from cody_worker.claude.settings import ClaudeSettings
+
+
+class WorkerSettings(Struct, frozen=True, kw_only=True):
+    runtime: RuntimeSettings
+    backend: BackendSettings
+    host: HostSettings
+    claude: ClaudeSettings
+    files_at_once: Annotated[
+        int, Meta(ge=1, le=256, description="Files that one worker asks Claude about at once.")
+    ] = 8
+    lease_seconds: Annotated[
+        int,
+        Meta(ge=3, le=3600, description="A worker silent for that long loses its runs; it reports three times in it."),
+    ] = 60
+    max_file_bytes: Annotated[int, Meta(ge=1, le=10_000_000, description="Larger files are skipped, and counted.")] = (
+        262_144
+    )
+    git_memory_mb: Annotated[int, Meta(ge=64, le=65_536, description="Memory for the git work of one repository.")] = (
+        1024
+    )
+    git_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="Time for each step of the git work of one repository.")
+    ] = 300
+    scratch: Annotated[
+        str | None,
+        Meta(description="Folder for clones while they are worked on. Unset: the system's temporary folder."),
+    ] = None
+    commit_author: Annotated[str, Meta(description="Name of the commits' author.")] = "Cody Batch"
+    commit_email: Annotated[str, Meta(description="E-mail address of the commits' author.")] = "cody-batch@localhost"
