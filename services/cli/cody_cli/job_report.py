@@ -90,7 +90,7 @@ def _cells(repository: RepositoryReport) -> list[str | Text]:
 def _what_came(repository: RepositoryReport) -> str:
     branch = f" (branch {repository.branch})" if repository.branch else ""
     if repository.patch is not None:
-        return f"{_short(repository.patch)}{branch}"
+        return f"{repository.patch.name}{branch}"
     if repository.failure is not None:
         return f"{repository.failure.code}: {repository.failure.message}"
     return repository.reason or ""

@@ -70,7 +70,7 @@ async def _run(plan: RunPlan, system: System, progress: JobProgress, console: Co
         progress.job_id = (await system.api.submit(plan.body, key=plan.key)).id
     with progress_view(progress, plan.title, console) as view:
         await follow_job(system.api, progress, view, ctrl_c)
-    report = await _collect(plan, system.api, progress)
+    report = await collect(plan, system.api, progress)
     return Ended(report=report, interrupted=ctrl_c.first.is_set())
 
 
@@ -83,7 +83,7 @@ async def _tell_of_unfinished(api: Api, ours: str, console: Console) -> None:
         console.print("  cancel with: cody-batch cancel JOB")
 
 
-async def _collect(plan: RunPlan, api: Api, progress: JobProgress) -> JobReport:
+async def collect(plan: RunPlan, api: Api, progress: JobProgress) -> JobReport:
     """Write every patch, and make the branches that were asked for."""
     job = await api.job(progress.job_id)
     out = (plan.out or Path("patches") / job.id).absolute()

@@ -21,8 +21,12 @@ def print_steps(trace: TraceView, console: Console) -> None:
         console.print("No spans are stored: with DATABASE_URL they go to OTEL_EXPORTER_OTLP_ENDPOINT alone.")
         return
     table = plain_table("step", "service", "times", "time", "sum", "longest", "failed")
+    statements = [step for step in trace.steps if _is_statement(step)]
     for step in trace.steps:
-        table.add_row(*_step_cells(step))
+        if step not in statements:
+            table.add_row(*_step_cells(step))
+    for service in sorted({step.service for step in statements}):
+        table.add_row(*_database_cells(service, [step for step in statements if step.service == service]))
     console.print(table)
     console.print(f"{duration(trace.wall_us / 1e6)} from the first to the last\n", style="bold")
 
@@ -68,3 +72,15 @@ def _bar(trace: TraceView, starts: float, span: SpanView) -> Text:
 def _step_cells(step: StepView) -> list[str]:
     times = [duration(microseconds / 1e6) for microseconds in (step.wall_us, step.total_us, step.longest_us)]
     return [step.name, step.service, str(step.count), *times, str(step.failed or "")]
+
+
+def _is_statement(step: StepView) -> bool:
+    """Spans of the database driver are named after the SQL verb."""
+    return step.name.isalpha() and step.name.isupper()
+
+
+def _database_cells(service: str, statements: Sequence[StepView]) -> list[str]:
+    total, longest = sum(step.total_us for step in statements), max(step.longest_us for step in statements)
+    failed = sum(step.failed for step in statements)
+    times = str(sum(step.count for step in statements))
+    return ["database", service, times, "", duration(total / 1e6), duration(longest / 1e6), str(failed or "")]

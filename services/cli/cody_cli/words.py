@@ -10,6 +10,8 @@ def dollars(microusd: int) -> str:
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
+    if 0 < seconds < 0.001:
+        return "<1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 100:
