@@ -4,10 +4,12 @@ import json
 import re
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import cast
 
 _FILE = "<file of the target repository>"
+_YAML_DEPTH = 500
 _TOO_DEEP = "it is nested too deeply to be parsed"
 
 
@@ -59,17 +61,27 @@ def _parse_toml(data: bytes) -> None:
 
 
 def _parse_yaml(data: bytes) -> None:
-    """Events only: aliases are not followed and no object is made."""
+    """Events only: aliases are not followed and no object is made. libyaml takes quadratic time for deep nesting, so
+    that ends early."""
     import yaml
 
+    depth = 0
     try:
-        for _ in yaml.parse(data, Loader=yaml.CSafeLoader):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] (untyped)
-            pass
+        for event in _yaml_events(data):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _YAML_DEPTH:
+                raise RecursionError
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ValueError(f"line {line}: {error.problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def _yaml_events(data: bytes) -> Iterator[object]:
+    import yaml
+
+    return cast("Iterator[object]", yaml.parse(data, Loader=yaml.CSafeLoader))  # pyright: ignore[reportUnknownMemberType] (untyped)
 
 
 _PARSERS: Mapping[str, Callable[[bytes], None]] = {
