@@ -23,8 +23,8 @@ def fetch_head(scratch: pygit2.Repository, url: str, token: str | None, limits: 
     """
     host = _host(url)
     _give_up_after(limits.server_seconds)
-    # libgit2 hands a token to whatever host it is redirected to.
-    scratch.config["http.followRedirects"] = "initial" if token is None else "false"
+    # Neither would be asked for: a token that goes to another host, or a look into a network that only we can reach.
+    scratch.config["http.followRedirects"] = "false"
     with fetching(host):
         remote = scratch.remotes.create_anonymous(url)
         heads = remote.list_heads(callbacks=_Callbacks(token, limits.clone_bytes), proxy=True)

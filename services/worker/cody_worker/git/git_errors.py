@@ -69,6 +69,8 @@ def _shortage(error: Exception) -> JobFailed | None:
 
 def _fetch_failure(host: str, text: str) -> JobFailed:
     status = _STATUS.search(text)
+    if "cannot redirect" in text:
+        return JobFailed(FailureCode.REPOSITORY_NOT_FOUND, f"{host} sends us to another host, which is not followed")
     if status is None:
         retryable = "certificate" not in text.lower()
         return JobFailed(FailureCode.CODE_HOST_UNAVAILABLE, f"{host}: {text}", retryable=retryable)
@@ -77,11 +79,6 @@ def _fetch_failure(host: str, text: str) -> JobFailed:
         return _refused(host)
     if code in {404, 410}:
         return JobFailed(FailureCode.REPOSITORY_NOT_FOUND, f"{host} has no such repository (HTTP {code})")
-    if code in {301, 302, 303, 307, 308}:
-        return JobFailed(
-            FailureCode.REPOSITORY_NOT_FOUND,
-            f"{host} says that the repository has moved (HTTP {code}): name it by its present place",
-        )
     retryable = code == 429 or code >= 500
     return JobFailed(FailureCode.CODE_HOST_UNAVAILABLE, f"{host} answered with HTTP {code}", retryable=retryable)
 

@@ -20,8 +20,10 @@ class Difference(Struct, frozen=True, kw_only=True):
     lines_removed: int
 
 
-def diff_trees(repository: pygit2.Repository, old: bytes, new: bytes) -> Difference:
-    """Compare two trees, by id. Raises `JobFailed(repository_too_large)` for a patch above `MAX_PATCH_BYTES`.
+def diff_trees(
+    repository: pygit2.Repository, old: bytes, new: bytes, *, most_bytes: int = MAX_PATCH_BYTES
+) -> Difference:
+    """Compare two trees, by id. Raises `JobFailed(repository_too_large)` for a patch above `most_bytes`.
 
     The repository has to have `core.abbrev` 40: libgit2 offers no other way to full ids.
     """
@@ -30,7 +32,7 @@ def diff_trees(repository: pygit2.Repository, old: bytes, new: bytes) -> Differe
         diff = before.diff_to_tree(after, flags=DiffOption.SHOW_BINARY)
         diff.find_similar(flags=DiffFind.FIND_RENAMES)
         # Never `diff.patch`: that is text, and damages what is not UTF-8.
-        patch = b"".join(_bounded(diff))
+        patch = b"".join(_bounded(diff, most_bytes))
         stats = diff.stats
     return Difference(
         patch=patch,
@@ -40,13 +42,13 @@ def diff_trees(repository: pygit2.Repository, old: bytes, new: bytes) -> Differe
     )
 
 
-def _bounded(diff: pygit2.Diff) -> "list[bytes]":
+def _bounded(diff: pygit2.Diff, most_bytes: int) -> list[bytes]:
     parts: list[bytes] = []
     size = 0
     for patch in diff:
         assert patch is not None
         parts.append(patch.data)
         size += len(parts[-1])
-        if size > MAX_PATCH_BYTES:
-            raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, f"the diff is larger than {MAX_PATCH_BYTES:,} bytes")
+        if size > most_bytes:
+            raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, f"the diff is larger than {most_bytes:,} bytes")
     return parts

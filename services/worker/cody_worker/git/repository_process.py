@@ -55,7 +55,7 @@ class GitLauncher:
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
-        self._swept: set[Path] = set()
+        self._swept: set[str | None] = set()
 
     @classmethod
     def fork_now(cls) -> "GitLauncher":
@@ -70,7 +70,7 @@ class GitLauncher:
 
         Raises `Unavailable` when no child can be started, `JobFailed(disk_full)` when there is no room for its folder.
         """
-        folder = await self._make_folder(Path(limits.scratch or tempfile.gettempdir()))
+        folder = await self._make_folder(limits.scratch)
         try:
             setup = ChildSetup(source=source, folder=str(folder.path), limits=limits)
             async with self._start(setup) as repository:
@@ -82,13 +82,12 @@ class GitLauncher:
         """End all children and the fork server."""
         await self._server.aclose()
 
-    async def _make_folder(self, parent: Path) -> ScratchFolder:
+    async def _make_folder(self, scratch: str | None) -> ScratchFolder:
         """The first time, what killed workers left there is removed."""
-        if parent not in self._swept:
-            self._swept.add(parent)
-            await asyncio.to_thread(remove_abandoned, parent)
+        sweep = scratch not in self._swept
+        self._swept.add(scratch)
         try:
-            return await asyncio.to_thread(ScratchFolder.make, parent)
+            return await asyncio.to_thread(_make_folder, scratch, sweep=sweep)
         except OSError as error:
             message = f"no scratch folder can be made: {error}"
             raise JobFailed(FailureCode.DISK_FULL, message, retryable=True) from error
@@ -212,6 +211,13 @@ def _check(reply: Reply, kind: type[R]) -> R:
             raise NotACandidate(reply.message)
         case _:
             raise JobFailed(FailureCode.INTERNAL_ERROR, f"the git child answered with {type(reply).__name__}")
+
+
+def _make_folder(scratch: str | None, *, sweep: bool) -> ScratchFolder:
+    parent = Path(scratch or tempfile.gettempdir())
+    if sweep:
+        remove_abandoned(parent)
+    return ScratchFolder.make(parent)
 
 
 def _in_parts(changes: Mapping[str, bytes]) -> Iterator[Mapping[str, bytes]]:

@@ -30,7 +30,7 @@ def checkout(source: CloneSource, folder: Path, limits: GitLimits) -> "TargetRep
     opened = open_source(source, folder, limits)
     store = ObjectStore(opened.scratch)
     with reading("HEAD's commit"):
-        root = opened.scratch[opened.checkout.base_commit].peel(pygit2.Tree).id.raw
+        root = opened.scratch[opened.checkout.base_commit].peel(pygit2.Commit).tree_id.raw
     check_tree_size(store, root)
     return TargetRepository(opened.scratch, store, opened.checkout, root)
 
