@@ -17,6 +17,7 @@ def main() -> int:
         sys.stderr.write(f"demo: {error.message}\n" + (f"  try: {error.hint}\n" if error.hint else ""))
         return error.exit_code
     except KeyboardInterrupt:
+        sys.stderr.write("demo: stopped by Ctrl-C\n")
         return EXIT_INTERRUPTED
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator
@@ -18,15 +17,14 @@ _SECONDS = 30.0
 async def temporary_data() -> AsyncGenerator[Path]:
     """A folder whose `data` is a CODY_DATA; deleted at the end, once no program of the demo uses it any more."""
     with tempfile.TemporaryDirectory(prefix="cody-demo-", ignore_cleanup_errors=True) as name:
-        folder = Path(os.path.realpath(name))
+        folder = _real(name)
         try:
             yield folder
         finally:
             (folder / "data").mkdir(exist_ok=True)
             await _wait_for_supervisor(folder / "data" / "supervisor.lock")
             _delete_what_links_lead_to(folder / "data")
-    if os.path.lexists(folder):
-        raise CommandFailed(f"{folder} could not be deleted")
+    _check_gone(folder)
 
 
 async def _wait_for_supervisor(lock: Path) -> None:
@@ -53,3 +51,13 @@ def _delete_what_links_lead_to(data: Path) -> None:
     for link in (data / "postgres", data / "socket"):
         if link.is_symlink():
             shutil.rmtree(link.resolve(), ignore_errors=True)
+
+
+def _real(folder: str) -> Path:
+    """Git tells real paths, and temporary folders of some systems are behind a link."""
+    return Path(folder).resolve()
+
+
+def _check_gone(folder: Path) -> None:
+    if folder.exists():
+        raise CommandFailed(f"{folder} could not be deleted")

@@ -67,10 +67,10 @@ async def _run(
     with interrupts() as ctrl_c:
         async with running_stack(plan_for_run(settings, local=True), say=console.print) as stack:
             ctrl_c.at_once = stack.kill
-            if not await ctrl_c.unless_interrupted(_wait(stack, console)):
-                return EXIT_INTERRUPTED
+            await _wait(stack, console)
             address = Address(url=stack.url, token=data.token())
             job_id = await _post_job(address, local, console)
+            ctrl_c.listening = True
             async with open_api(address) as api:
                 progress = JobProgress(job_id, [repository.name for repository in local])
                 with progress_view(progress, "Optional[X] to X | None", console) as view:

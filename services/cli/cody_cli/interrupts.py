@@ -10,10 +10,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """`first` is set by the first Ctrl-C; the second calls `at_once` and cancels the task that made this."""
+    """While `listening`, the first Ctrl-C only sets `first`: whoever waits for it ends in good order. Otherwise it
+    cancels the task that made this. A further one calls `at_once` before that."""
 
     def __init__(self, task: asyncio.Task[object]) -> None:
         self.first = asyncio.Event()
+        self.listening = False
         self.at_once: Callable[[], None] = lambda: None
         self._task = task
 
@@ -32,11 +34,12 @@ class Interrupts:
             await asyncio.gather(doing, waiting, return_exceptions=True)
 
     def notice(self) -> None:
-        if not self.first.is_set():
-            self.first.set()
-            return
-        self.at_once()
-        self._task.cancel()
+        again = self.first.is_set()
+        self.first.set()
+        if again:
+            self.at_once()
+        if again or not self.listening:
+            self._task.cancel()
 
 
 @contextmanager

@@ -120,6 +120,7 @@ async def _start(wish: Wish, opened: AsyncExitStack) -> tuple[Address, Stack]:
     require_claude_key(wish.environment)
     plan = wish.plan()
     stack = await opened.enter_async_context(running_stack(plan, say=wish.say))
+    wish.say(f"starting Cody Batch for this job (its log: {plan.log_file})")
     await stack.wait_until_ready()
     token = DataFolder(plan.environment).token()
     if plan.environment.get("DATABASE_URL", "").strip():

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cody_cli.failures import EXIT_INTERRUPTED, CommandFailed
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -30,10 +28,10 @@ def tell(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """One document; Structs come out as the API names their fields."""
+    """One document; Structs come out as the API names their fields, paths as text."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode())
 
 
 def print_json_line(value: object) -> None:
@@ -52,8 +50,8 @@ def open_console(*, stderr: bool = False) -> "Console":
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command to its end; being cancelled (by a second Ctrl-C) is an end by Ctrl-C."""
+    """Run a command to its end; being cancelled is an end by Ctrl-C."""
     try:
         return asyncio.run(main)
     except asyncio.CancelledError:
-        raise CommandFailed("stopped at once", exit_code=EXIT_INTERRUPTED) from None
+        raise KeyboardInterrupt from None

@@ -18,6 +18,7 @@ class _NotReady(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _PAUSE_SECONDS = 0.1
+_TRY_SECONDS = 5.0
 _SECONDS_PER_LINE = 5.0
 
 
@@ -25,7 +26,7 @@ async def wait_until_ready(url: str, *, say: Callable[[str], None]) -> None:
     """For as long as it takes; say every few seconds what is waited for."""
     clock = asyncio.get_running_loop().time
     said = clock()
-    async with httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=_TRY_SECONDS, trust_env=False) as client:
         while (reason := await _why_not_ready(client)) is not None:
             if clock() - said >= _SECONDS_PER_LINE:
                 said = clock()

@@ -68,6 +68,7 @@ async def _run(plan: RunPlan, system: System, progress: JobProgress, console: Co
         await _tell_of_unfinished(system.api, progress.job_id, console)
     if not progress.job_id:
         progress.job_id = (await system.api.submit(plan.body, key=plan.key)).id
+    ctrl_c.listening = True
     with progress_view(progress, plan.title, console) as view:
         await follow_job(system.api, progress, view, ctrl_c)
     report = await collect(plan, system.api, progress)

@@ -3,6 +3,8 @@
 
 def dollars(microusd: int) -> str:
     """$0.0123: four digits, as single files cost fractions of a cent; two from a dollar on."""
+    if not microusd:
+        return "$0"
     amount = microusd / 1_000_000
     return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"
 

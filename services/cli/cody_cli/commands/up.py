@@ -29,7 +29,7 @@ def up(environment: Mapping[str, str], *, as_json: bool) -> None:
 async def _serve(plan: StackPlan, *, as_json: bool) -> None:
     with interrupts() as ctrl_c:
         async with running_stack(plan, say=tell) as stack:
-            ctrl_c.at_once = stack.kill
+            ctrl_c.at_once, ctrl_c.listening = stack.kill, True
             if await ctrl_c.unless_interrupted(stack.wait_until_ready()):
                 _announce(stack, plan.environment, as_json=as_json)
             await ctrl_c.first.wait()
