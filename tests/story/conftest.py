@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+
 from cody_stand_ins.claude import ClaudeStandIn, claude_stand_in
 from tests.story.library_repositories import make_library_repositories
 from tests.story.system import System, running_system

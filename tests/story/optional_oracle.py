@@ -31,7 +31,11 @@ def rewrite(source: bytes) -> bytes:
         at = first
         while at < last:
             close = _subscript_end(tokens, at)
-            if close is not None and _is_plain(tokens[at + 2 : close]) and _may_follow(tokens[close], tokens[close + 1]):
+            if (
+                close is not None
+                and _is_plain(tokens[at + 2 : close])
+                and _may_follow(tokens[close], tokens[close + 1])
+            ):
                 new = f"{rewritten(at + 2, close)} | None"
                 found.append((offset(tokens[at].start), offset(tokens[close].end), new))
                 at = close

@@ -15,6 +15,8 @@ import msgspec
 
 from tests.support.wait import wait_until
 
+_SECONDS_BETWEEN_QUESTIONS = 0.2
+"""The api shares two cores with the workers that are waited for."""
 ENDED = {"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED"}
 
 
@@ -102,6 +104,7 @@ class System:
 
         async def has_ended() -> bool:
             nonlocal job
+            await asyncio.sleep(_SECONDS_BETWEEN_QUESTIONS)
             job = await self.job(job_id)
             return job["status"] in ENDED
 
