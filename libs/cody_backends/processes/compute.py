@@ -20,7 +20,6 @@ from cody_jobs.errors import Unavailable
 from cody_jobs.ports.compute import ComputeRequest, ShardReport, ShardState
 from cody_runtime.fork_server import ForkedProcess, ForkServer
 
-_ENDED_KEPT = 1000
 _ARRAY_INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 _UNKNOWN = ShardReport(state=ShardState.UNKNOWN, exit_code=None, reason=None)
 _SOMEBODY_ELSES = ShardReport(state=ShardState.RUNNING, exit_code=None, reason="started by another process")
@@ -35,6 +34,14 @@ class WorkerProgram(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
 
 
+class Bounds(Struct, frozen=True, kw_only=True):
+    """`grace` in seconds."""
+
+    at_once: int
+    grace: float
+    ended_kept: int
+
+
 @asynccontextmanager
 async def open_processes(
     worker: WorkerProgram,
@@ -42,14 +49,17 @@ async def open_processes(
     at_once: int,
     folder: Path,
     grace: float = 20,
+    ended_kept: int = 1000,
     forward: Forward = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> AsyncGenerator["ProcessCompute"]:
-    """At most `at_once` workers at a time. At the end all of them are stopped, within `grace` seconds.
+    """At most `at_once` workers at a time; at the end all of them are stopped, within `grace` seconds.
 
-    All processes that use the same `folder` know of each other's workers whether they live.
+    Of compute jobs that ended, the last `ended_kept` are remembered. All processes that use the same `folder` know of each other's workers whether they live.
     """
     with own_compute(folder) as owner:
-        compute = ProcessCompute(worker, owner, at_once=at_once, folder=folder, grace=grace, forward=forward)
+        compute = ProcessCompute(
+            worker, owner, at_once=at_once, folder=folder, grace=grace, ended_kept=ended_kept, forward=forward
+        )
         try:
             await compute.get_ready()
             yield compute
@@ -59,13 +69,20 @@ async def open_processes(
 
 class ProcessCompute:
     def __init__(
-        self, worker: WorkerProgram, owner: Owner, *, at_once: int, folder: Path, grace: float, forward: Forward
+        self,
+        worker: WorkerProgram,
+        owner: Owner,
+        *,
+        at_once: int,
+        folder: Path,
+        grace: float,
+        ended_kept: int,
+        forward: Forward,
     ) -> None:
         self._worker = worker
         self._owner = owner
-        self._at_once = at_once
+        self._bounds = bounds
         self._folder = folder
-        self._grace = grace
         self._forward = forward
         self._jobs: dict[str, ComputeJob] = {}
         self._started = 0
@@ -89,7 +106,7 @@ class ProcessCompute:
                 "cody_backends.processes.child:run_child",
                 environment={name: value for name, value in self._worker.environment.items() if name != _ARRAY_INDEX},
                 preload=(*self._worker.preload, self._worker.entry.partition(":")[0]),
-                grace=self._grace,
+                grace=self._bounds.grace,
                 inherit=(self._owner.lock,),
             )
             return self._server
@@ -136,7 +153,7 @@ class ProcessCompute:
         return not self._owner.made(compute_id) and owner_lives(self._folder, compute_id)
 
     def _fill_places(self) -> None:
-        while len(self._at_work) < self._at_once and (shard := self._waiting.take()):
+        while len(self._at_work) < self._bounds.at_once and (shard := self._waiting.take()):
             shard.has_place = True
             name = f"worker {shard.job.request.job_id} {shard.job.request.attempt} {shard.index}"
             task = asyncio.create_task(self._run(shard), name=name)
@@ -186,14 +203,14 @@ class ProcessCompute:
         assert shard.process
         shard.process.send_signal(signal.SIGTERM)
         loop = asyncio.get_running_loop()
-        shard.kill = loop.call_later(self._grace, shard.process.send_signal, signal.SIGKILL)
+        shard.kill = loop.call_later(self._bounds.grace, shard.process.send_signal, signal.SIGKILL)
 
     def _end(self, shard: ComputeShard, exit_code: int | None, reason: str) -> None:
         """Note the shard's end; ended compute jobs are remembered for a while only."""
         shard.end(exit_code, reason)
         if shard.job.unfinished == 0:
             self._ended.append(shard.job.id)
-        while len(self._ended) > _ENDED_KEPT:
+        while len(self._ended) > self._bounds.ended_kept:
             del self._jobs[self._ended.popleft()]
 
 

@@ -12,7 +12,7 @@ Forward = Callable[[str], None]
 _LINES_KEPT = 20
 _LINE_CHARACTERS = 1000
 _READ_BYTES = 65536
-_LINE_BYTES = 65536
+_LINE_BYTES = 32768
 
 
 class WorkerOutput:

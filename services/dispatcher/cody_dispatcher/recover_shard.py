@@ -17,7 +17,7 @@ from cody_runtime.telemetry import context_from, get_meter, get_tracer
 log = get_logger(__name__)
 tracer = get_tracer(__name__)
 
-_YOUNG = timedelta(seconds=10)
+_YOUNG = timedelta(seconds=5)
 """Compute may not know yet what it was given a moment ago."""
 _WORDS_KEPT = 300
 
