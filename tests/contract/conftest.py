@@ -4,20 +4,64 @@ Tests know the port alone. What a port cannot do (an operator's edit by hand, a 
 fixture does for each adapter.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 
+from cody_backends.postgres.connection import OwnConnection
 from cody_backends.postgres.database import Database
+from cody_backends.postgres.embedded.server import EmbeddedServer
 from cody_backends.postgres.job_store import PostgresJobStore
+from cody_backends.postgres.open_database import open_database
 from cody_backends.postgres.result_store import PostgresResultStore
 from cody_backends.postgres.results.spans import SpanBounds
 from cody_backends.postgres.token_store import PostgresTokenStore
 from cody_backends.postgres.work_queue import PostgresWorkQueue
+from cody_backends.settings import BackendSettings
 from cody_jobs.models import JobStatus
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
 
 SetStatusByHand = Callable[[str, JobStatus], Awaitable[None]]
+
+_EMPTY = "; ".join(
+    f"DELETE FROM {table}"
+    for table in (
+        "jobs",
+        "messages",
+        "dead_letters",
+        "file_results",
+        "known_outcomes",
+        "threads",
+        "claude_calls",
+        "run_usage",
+        "patches",
+        "events",
+        "spans",
+        "api_tokens",
+    )
+)
+
+
+@pytest.fixture(scope="session")
+async def contract_database(
+    postgres_server: EmbeddedServer, administrator: OwnConnection, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Database]:
+    """One for all tests of this folder: they are many and short."""
+    await administrator.execute("CREATE DATABASE contract")
+    settings = BackendSettings(
+        database_url=f"postgresql:///contract?host={postgres_server.socket_folder}&user=cody",
+        cody_data=str(tmp_path_factory.mktemp("contract")),
+    )
+    async with open_database(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def database(contract_database: Database) -> Database:
+    """Empty."""
+    async with contract_database.connection() as connection:
+        await connection.execute(_EMPTY)
+    return contract_database
 
 
 @pytest.fixture(params=["postgres"])

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.cursors import JobCursor, RunCursor, read_cursor, write_cursor
 from cody_backends.postgres.jobs.rows import find_job_row, find_run_row, job_from, run_from
@@ -64,7 +62,7 @@ async def count_runs(connection: Connection, *, job_ids: Sequence[str]) -> dict[
         numbers[row["status"].lower()] += row["runs"]
         if row["outcome"]:
             numbers[_BY_OUTCOME[RunOutcome(row["outcome"])]] += row["runs"]
-    return {job_id: msgspec.convert(numbers, RunCounts) for job_id, numbers in counted.items()}
+    return {job_id: RunCounts(**numbers) for job_id, numbers in counted.items()}
 
 
 async def list_runs(
