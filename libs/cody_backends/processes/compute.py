@@ -54,12 +54,12 @@ async def open_processes(
 ) -> AsyncGenerator["ProcessCompute"]:
     """At most `at_once` workers at a time; at the end all of them are stopped, within `grace` seconds.
 
-    Of compute jobs that ended, the last `ended_kept` are remembered. All processes that use the same `folder` know of each other's workers whether they live.
+    Of compute jobs that ended, the last `ended_kept` are remembered. All processes that use the same `folder` know of
+    each other's workers whether they live.
     """
     with own_compute(folder) as owner:
-        compute = ProcessCompute(
-            worker, owner, at_once=at_once, folder=folder, grace=grace, ended_kept=ended_kept, forward=forward
-        )
+        bounds = Bounds(at_once=at_once, grace=grace, ended_kept=ended_kept)
+        compute = ProcessCompute(worker, owner, bounds, folder=folder, forward=forward)
         try:
             await compute.get_ready()
             yield compute
@@ -68,17 +68,7 @@ async def open_processes(
 
 
 class ProcessCompute:
-    def __init__(
-        self,
-        worker: WorkerProgram,
-        owner: Owner,
-        *,
-        at_once: int,
-        folder: Path,
-        grace: float,
-        ended_kept: int,
-        forward: Forward,
-    ) -> None:
+    def __init__(self, worker: WorkerProgram, owner: Owner, bounds: Bounds, *, folder: Path, forward: Forward) -> None:
         self._worker = worker
         self._owner = owner
         self._bounds = bounds
