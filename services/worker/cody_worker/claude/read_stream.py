@@ -94,10 +94,10 @@ class StreamedReply:
     def _grow(self, block: _OpenBlock, delta: object) -> None:
         kind = getattr(delta, "type", None)
         if kind == "input_json_delta":
-            block.json.append(str(getattr(delta, "partial_json")))  # noqa: B009 (the SDK's union is read by its tag)
+            block.json.append(_text_of(delta, "partial_json"))
         elif kind in {"text_delta", "thinking_delta", "signature_delta"}:
             field = str(kind).removesuffix("_delta")
-            block.add(field, str(getattr(delta, field)))
+            block.add(field, _text_of(delta, field))
 
     def _count(self, usage: object) -> None:
         """Later counts replace earlier ones, and leave out what they do not count."""
@@ -105,6 +105,11 @@ class StreamedReply:
             count = getattr(usage, name, None)
             if isinstance(count, int):
                 self._usage[name] = count
+
+
+def _text_of(delta: object, field: str) -> str:
+    """JSON can escape half of a surrogate pair, which no bytes can hold."""
+    return str(getattr(delta, field)).encode("utf-8", "replace").decode()
 
 
 def _whole(block: _OpenBlock) -> dict[str, object]:
@@ -127,7 +132,7 @@ def _object(raw: Raw) -> dict[str, object] | None:
 
 
 def _input(block: _OpenBlock) -> Raw:
-    return Raw("".join(block.json).encode("utf-8", "replace"))
+    return Raw("".join(block.json).encode())
 
 
 def _block(block: _OpenBlock) -> Block | None:
