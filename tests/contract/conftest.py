@@ -5,11 +5,12 @@ fixture does for each adapter.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
 from cody_backends.postgres.connection import OwnConnection
-from cody_backends.postgres.database import Database
+from cody_backends.postgres.database import Database, Operation
 from cody_backends.postgres.embedded.server import EmbeddedServer
 from cody_backends.postgres.job_store import PostgresJobStore
 from cody_backends.postgres.open_database import open_database
@@ -21,6 +22,7 @@ from cody_backends.settings import BackendSettings
 from cody_jobs.models import JobStatus
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
 
+T = TypeVar("T")
 SetStatusByHand = Callable[[str, JobStatus], Awaitable[None]]
 
 _EMPTY = "; ".join(
@@ -40,6 +42,18 @@ _EMPTY = "; ".join(
         "api_tokens",
     )
 )
+
+
+class AnswersLost(Database):
+    """Every answer to a COMMIT is lost once, so that everything is done twice."""
+
+    async def run(self, operation: Operation[T]) -> T:
+        await super().run(operation)
+        return await super().run(operation)
+
+    async def run_statement(self, operation: Operation[T]) -> T:
+        await super().run_statement(operation)
+        return await super().run_statement(operation)
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +78,24 @@ async def database(contract_database: Database) -> Database:
     return contract_database
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture
+def forgetful_database(database: Database) -> Database:
+    """The same database, and the same pool, for who never hears the first answer."""
+    forgetful = AnswersLost.__new__(AnswersLost)
+    vars(forgetful).update(vars(database))
+    return forgetful
+
+
+_ADAPTERS = {"postgres": "database", "postgres, answers lost": "forgetful_database"}
+
+
+def _database_of(request: pytest.FixtureRequest) -> Database:
+    return request.getfixturevalue(_ADAPTERS[request.param])
+
+
+@pytest.fixture(params=_ADAPTERS)
 def job_store(request: pytest.FixtureRequest) -> JobStore:
-    return PostgresJobStore(request.getfixturevalue("database"))
+    return PostgresJobStore(_database_of(request))
 
 
 @pytest.fixture
@@ -82,22 +111,22 @@ def set_status_by_hand(job_store: JobStore, request: pytest.FixtureRequest) -> S
     return set_status
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=_ADAPTERS)
 def work_queue(request: pytest.FixtureRequest) -> WorkQueue:
-    return PostgresWorkQueue(request.getfixturevalue("database"))
+    return PostgresWorkQueue(_database_of(request))
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=_ADAPTERS)
 def result_store(request: pytest.FixtureRequest) -> ResultStore:
-    return PostgresResultStore(request.getfixturevalue("database"))
+    return PostgresResultStore(_database_of(request))
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=_ADAPTERS)
 def small_span_store(request: pytest.FixtureRequest) -> ResultStore:
     """Keeps 100 spans, looked after at every 10th."""
-    return PostgresResultStore(request.getfixturevalue("database"), span_bounds=SpanBounds(spans=100, trim_every=10))
+    return PostgresResultStore(_database_of(request), span_bounds=SpanBounds(spans=100, trim_every=10))
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=_ADAPTERS)
 def token_store(request: pytest.FixtureRequest) -> TokenStore:
-    return PostgresTokenStore(request.getfixturevalue("database"))
+    return PostgresTokenStore(_database_of(request))

@@ -2,12 +2,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.contract.jobs import create, dispatched, names, new_job
 
 from cody_jobs.errors import IdempotencyConflict, JobNotFound, JobRejected
 from cody_jobs.identity import new_job_id
 from cody_jobs.models import FileCounts, JobStatus, RunCounts, RunStatus
 from cody_jobs.ports import JobStore
+from tests.contract.jobs import create, dispatched, names, new_job
 
 
 async def test_a_store_that_answers_can_be_pinged(job_store: JobStore) -> None:

@@ -2,6 +2,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
+from cody_jobs.errors import JobNotFound, RunNotFound
+from cody_jobs.models import Attempt, JobStatus, RunStatus
+from cody_jobs.ports import JobStore
 from tests.contract.conftest import SetStatusByHand
 from tests.contract.jobs import (
     OVER,
@@ -17,10 +21,6 @@ from tests.contract.jobs import (
     lose,
     names,
 )
-
-from cody_jobs.errors import JobNotFound, RunNotFound
-from cody_jobs.models import Attempt, JobStatus, RunStatus
-from cody_jobs.ports import JobStore
 
 NOW, LONG = timedelta(0), timedelta(days=1)
 

@@ -1,11 +1,11 @@
 import base64
 
 import pytest
-from tests.contract.jobs import NO_CHANGES, PATCH, claim, create, dispatched, do, failed, names, new_job
 
 from cody_jobs.errors import JobRejected, RunNotFound
 from cody_jobs.models import Job, JobStatus, Page, RepositoryRun, RunCounts, RunOutcome, RunStatus
 from cody_jobs.ports import JobStore
+from tests.contract.jobs import NO_CHANGES, PATCH, claim, create, dispatched, do, failed, names, new_job
 
 GARBAGE = ["", "x", "é", "%%%", "bnVsbA", base64.urlsafe_b64encode(b'{"of":"jobs","at":1}').decode(), "A" * 5_000]
 

@@ -3,6 +3,11 @@ import itertools
 from collections.abc import Mapping
 
 import pytest
+
+from cody_jobs.errors import IllegalTransition, LeaseLost
+from cody_jobs.lifecycle import DISPATCHES_ALLOWED, JOB_ENDED, JOB_STEPS
+from cody_jobs.models import Failure, FailureCode, JobStatus, RunCounts, RunResult, RunStatus
+from cody_jobs.ports import JobStore, RecoveredRuns
 from tests.contract.conftest import SetStatusByHand
 from tests.contract.jobs import (
     NO_CHANGES,
@@ -18,11 +23,6 @@ from tests.contract.jobs import (
     failed,
     names,
 )
-
-from cody_jobs.errors import IllegalTransition, LeaseLost
-from cody_jobs.lifecycle import DISPATCHES_ALLOWED, JOB_ENDED, JOB_STEPS
-from cody_jobs.models import Failure, FailureCode, JobStatus, RunCounts, RunResult, RunStatus
-from cody_jobs.ports import JobStore, RecoveredRuns
 
 FAILURE = Failure(code=FailureCode.CLAUDE_KEY_REFUSED, message="the key was refused", retryable=False)
 LOST, BROKEN = FailureCode.WORKER_LOST, FailureCode.FILES_FAILED

@@ -2,6 +2,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from cody_jobs.errors import JobNotFound, LeaseLost, RunNotFound
+from cody_jobs.models import FailureCode, JobStatus, RepositoryRun, RunCounts, RunFailed, RunResult, RunStatus
+from cody_jobs.ports import JobStore
 from tests.contract.jobs import (
     LEASE,
     NO_CHANGES,
@@ -17,10 +21,6 @@ from tests.contract.jobs import (
     lose,
     names,
 )
-
-from cody_jobs.errors import JobNotFound, LeaseLost, RunNotFound
-from cody_jobs.models import FailureCode, JobStatus, RepositoryRun, RunCounts, RunFailed, RunResult, RunStatus
-from cody_jobs.ports import JobStore
 
 R0 = "owner/r0"
 

@@ -2,10 +2,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.wait import wait_until
 
 from cody_jobs.ports import ReceivedMessage, WorkQueue
 from cody_jobs.ports.work_queue import RECEIVES_ALLOWED, QueueDepth
+from tests.support.wait import wait_until
 
 NOW = timedelta(0)
 SOON = timedelta(milliseconds=200)

@@ -1,6 +1,7 @@
 """Messages in PostgreSQL: receivers skip what others have locked, and wait for a NOTIFY instead of polling."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -43,20 +44,30 @@ class PostgresWorkQueue:
     async def receive(self, queue: str, *, limit: int, wait: timedelta, visibility: timedelta) -> list[ReceivedMessage]:
         if not 1 <= limit <= 10:
             raise ValueError(f"a receive takes 1 to 10 messages, not {limit}")
-        take = partial(_take, queue=queue, limit=limit, visibility=visibility)
+        take = partial(self._take, queue=queue, limit=limit, visibility=visibility)
         clock = asyncio.get_running_loop().time
         until = clock() + wait.total_seconds()
-        messages = await self._database.run_statement(take)
+        messages = await take()
         if messages or clock() >= until:
             return messages
         async with self._database.listener(_CHANNEL, queue) as listener:
             while True:
-                messages = await self._database.run_statement(take)
+                messages = await take()
                 left = until - clock()
                 if messages or left <= 0:
                     return messages
                 pause = await self._database.run_statement(partial(_seconds_until_next, queue=queue))
                 await listener.wait(min(left, max(pause, _SHORTEST_PAUSE_SECONDS)))
+
+    async def _take(self, *, queue: str, limit: int, visibility: timedelta) -> list[ReceivedMessage]:
+        """Run a second time, after a lost answer, it looks first what it has taken already."""
+        receipt, runs = uuid4(), itertools.count()
+
+        async def operation(connection: Connection) -> list[ReceivedMessage]:
+            taken = await _find_taken(connection, queue, receipt) if next(runs) else []
+            return taken or await _take(connection, queue, limit, visibility, receipt)
+
+        return await self._database.run_statement(operation)
 
     async def extend(self, queue: str, message: ReceivedMessage, *, visibility: timedelta) -> None:
         await self._database.run_statement(partial(_extend, queue=queue, message=message, visibility=visibility))
@@ -107,12 +118,19 @@ async def _send(
     )
 
 
-async def _take(connection: Connection, *, queue: str, limit: int, visibility: timedelta) -> list[ReceivedMessage]:
+async def _take(
+    connection: Connection, queue: str, limit: int, visibility: timedelta, receipt: UUID
+) -> list[ReceivedMessage]:
     """Messages that were received too often make room for others: look again until there is one, or nothing left."""
     while True:
-        rows = await connection.fetch(_TAKE, queue, limit, visibility, uuid4(), RECEIVES_ALLOWED, _RECEIVED_TOO_OFTEN)
+        rows = await connection.fetch(_TAKE, queue, limit, visibility, receipt, RECEIVES_ALLOWED, _RECEIVED_TOO_OFTEN)
         if not rows or any(row["taken"] for row in rows):
             return [_message_from(row) for row in rows if row["taken"]]
+
+
+async def _find_taken(connection: Connection, queue: str, receipt: UUID) -> list[ReceivedMessage]:
+    rows = await connection.fetch("SELECT * FROM messages WHERE queue = $1 AND receipt = $2", queue, receipt)
+    return [_message_from(row) for row in rows]
 
 
 _RECEIVED_TOO_OFTEN = f"received {RECEIVES_ALLOWED} times and never deleted"
