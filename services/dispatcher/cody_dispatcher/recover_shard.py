@@ -74,7 +74,7 @@ async def _recover(ports: DispatcherPorts, shard: Shard, reason: str, *, failure
         recovered = await ports.jobs.recover_shard(job_id, shard.attempt, shard.index, failure=failure)
         if recovered.requeued or recovered.failed:
             log.warning(
-                "worker_lost", job_id=job_id, attempt=shard.attempt, shard=shard.index, reason=reason,
+                "runs_returned", job_id=job_id, attempt=shard.attempt, shard=shard.index, reason=reason,
                 requeued=len(recovered.requeued), failed=len(recovered.failed),
             )  # fmt: skip
         returned = [RunReturned(repository=repository, reason=reason) for repository in recovered.requeued]

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from cody_backends.postgres.job_store import PostgresJobStore
 from cody_jobs.errors import JobNotFound, Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned
-from cody_jobs.models import FailureCode, Job, JobStatus, RunStatus
+from cody_jobs.models import Failure, FailureCode, Job, JobStatus, RunStatus
 from cody_jobs.ports import ShardReport
 from tests.contract import jobs as sample
 from tests.unit.cody_dispatcher.room import NotedCompute, Room
@@ -149,6 +149,17 @@ async def test_a_job_ends_whose_last_worker_died_after_its_last_run(room: Room, 
     assert (await room.jobs.get_job(job.id)).status is JobStatus.SUCCEEDED
     finished = [event for event in await room.events(job) if isinstance(event, JobFinished)]
     assert finished == [JobFinished(status=JobStatus.SUCCEEDED, failure=None)]
+
+
+async def test_a_job_ends_whose_dispatcher_died_between_its_last_run_and_its_end(room: Room) -> None:
+    job = await room.handed_over(2)
+    failure = Failure(code=FailureCode.WORKER_FAILED, message="it cannot start", retryable=True)
+    await room.jobs.recover_shard(job.id, 1, 0, failure=failure)
+    assert (await room.jobs.get_job(job.id)).status is JobStatus.RUNNING
+    await room.reconcile()
+    ended = await room.jobs.get_job(job.id)
+    assert ended.status is JobStatus.FAILED
+    assert (await room.events(job))[-1] == JobFinished(status=JobStatus.FAILED, failure=ended.failure)
 
 
 async def test_a_run_that_a_worker_left_without_taking_it_returns(room: Room) -> None:
