@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from tests.support.wait import wait_until
 
 from cody_backends.postgres.connection import OwnConnection
 from cody_backends.postgres.database import Database
@@ -18,6 +17,7 @@ from cody_backends.postgres.embedded.server import EmbeddedServer, use_server
 from cody_backends.postgres.migrate import migrate, read_migrations
 from cody_backends.postgres.open_database import open_database
 from cody_backends.settings import BackendSettings
+from tests.support.wait import wait_until
 
 _REACHES_OUT = (
     "AWS",
@@ -67,12 +67,14 @@ def hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Generator[
 
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncGenerator[EmbeddedServer]:
-    """The embedded server in a folder of its own, for the whole session; it has to be gone at the end."""
+    """The embedded server in a folder of its own, for the whole session; it has to be gone at the end.
+
+    Nobody needs its data after a power cut.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cody-tests-", dir="/tmp"))
-    layout = Layout(data=str(folder))
+    layout = Layout(data=str(folder), unused_seconds=0.2, options={"fsync": "off", "full_page_writes": "off"})
     try:
         async with use_server(layout) as server:
-            await _make_it_quick(server)
             yield server
         await wait_until(
             lambda: not is_held(layout.supervisor_lock), "the tests' server has stopped after its last user", 30
@@ -111,12 +113,3 @@ def backend_settings(database_url: str, tmp_path: Path) -> BackendSettings:
 async def database(backend_settings: BackendSettings) -> AsyncGenerator[Database]:
     async with open_database(backend_settings) as opened:
         yield opened
-
-
-async def _make_it_quick(server: EmbeddedServer) -> None:
-    """Nobody needs these data after a power cut."""
-    connection = await server.connect()
-    for setting in ("fsync = off", "full_page_writes = off"):
-        await connection.execute(f"ALTER SYSTEM SET {setting}")
-    await connection.execute("SELECT pg_reload_conf()")
-    await connection.close()

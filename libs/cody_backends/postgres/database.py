@@ -23,7 +23,8 @@ _CLOSE_SECONDS = 5.0
 
 
 class Database:
-    """`name` says for people which server it is, and which setting points at it.
+    """`name` says for people which server it is, and which setting points at it. A process holds as many connections
+    as its pool has, and one more while it listens to notifications.
 
     Nothing may be left behind in a session (use `SET LOCAL`, `pg_advisory_xact_lock`): connections go from one user to
     the next without a reset, which would cost a round trip each time.
@@ -60,10 +61,10 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
-    async def ping(self) -> None:
-        """Return when the server answers a trivial read within 2 s; raise `Unavailable` otherwise, without retrying."""
+    async def ping(self, *, timeout: float = _PING_SECONDS) -> None:
+        """Return when the server answers a trivial read; raise `Unavailable` otherwise, without retrying."""
         with translated(self.name):
-            async with asyncio.timeout(_PING_SECONDS), self.connection() as connection:
+            async with asyncio.timeout(timeout), self.connection() as connection:
                 await connection.fetchval("SELECT 1")
 
     def listener(self, channel: str, payload: str | None = None) -> AbstractAsyncContextManager[Listener]:

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from cody_backends.postgres.connection import OwnConnection
-from cody_jobs.errors import CodyError
+from cody_runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 _PAUSE_SECONDS = 0.5
 _CHECK_SECONDS = 30.0
@@ -74,7 +76,8 @@ class Notifications:
         while True:
             try:
                 connection = await self._connect()
-            except CodyError:
+            except Exception as error:  # noqa: BLE001 (without it, waiters would only ever wait for their timeout)
+                log.warning("listening_connection_refused", error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             try:
@@ -93,8 +96,8 @@ class Notifications:
                 await self._hear_new_channels(connection)
                 if not await self._wait_for_change():
                     await connection.execute("SELECT 1", timeout=_ANSWER_SECONDS)
-        except Exception:  # noqa: BLE001 (whatever it was: the connection is given up and another one opened)
-            return
+        except Exception as error:  # noqa: BLE001 (whatever it was: this connection is given up, another one opened)
+            log.warning("listening_connection_lost", error=str(error))
 
     async def _hear_new_channels(self, connection: OwnConnection) -> None:
         for channel in self._listeners.keys() - self._heard:

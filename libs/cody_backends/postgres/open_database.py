@@ -21,8 +21,8 @@ _CONNECT_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def open_database(settings: BackendSettings) -> AsyncGenerator[Database]:
-    """Connect, waiting up to a minute for the server, and bring the schema up to date.
+async def open_database(settings: BackendSettings, *, patience: float = _PATIENCE_SECONDS) -> AsyncGenerator[Database]:
+    """Connect, waiting `patience` seconds for the server, and bring the schema up to date.
 
     Raises `SettingsError` for a URL, password or database name that is wrong, `Unavailable` when nobody answers.
     """
@@ -30,18 +30,18 @@ async def open_database(settings: BackendSettings) -> AsyncGenerator[Database]:
     if settings.database_url is None:
         async with (
             use_server(Layout(data=str(settings.data_folder))) as server,
-            _open(SERVER, server.connect, settings) as database,
+            _open(SERVER, server.connect, settings, patience) as database,
         ):
             yield database
         return
-    async with _open("PostgreSQL (DATABASE_URL)", _connector(settings.database_url), settings) as database:
+    async with _open("PostgreSQL (DATABASE_URL)", _connector(settings.database_url), settings, patience) as database:
         yield database
 
 
 @asynccontextmanager
-async def _open(name: str, connect: Connect, settings: BackendSettings) -> AsyncGenerator[Database]:
+async def _open(name: str, connect: Connect, settings: BackendSettings, patience: float) -> AsyncGenerator[Database]:
     async with open_pool(name, connect, connections=settings.database_connections, init=use_json) as database:
-        await wait_for(name, partial(_bring_up_to_date, database), patience=_PATIENCE_SECONDS)
+        await wait_for(name, partial(_bring_up_to_date, database), patience=patience)
         yield database
 
 

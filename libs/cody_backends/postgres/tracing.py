@@ -14,10 +14,12 @@ def trace_queries() -> None:
     """Instrument asyncpg, once per process."""
     instrumentor = AsyncPGInstrumentor()
     if not instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.instrument(tracer_provider=_InsideTraces(), skip_dep_check=True)
+        instrumentor.instrument(tracer_provider=InsideTraces(), skip_dep_check=True)
 
 
-class _InsideTraces(trace.TracerProvider):
+class InsideTraces(trace.TracerProvider):
+    """Makes spans of the global provider, as children only."""
+
     def get_tracer(
         self,
         instrumenting_module_name: str,

@@ -19,8 +19,7 @@ _LINES_SHOWN = 3
 
 def make_database_folder(place: Place) -> bool:
     """True when it was made now: its files are not synced to the disk yet. Called by the one supervisor only."""
-    for leftover in place.database.parent.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _remove_unfinished(place)
     if place.database.is_dir() and any(place.database.iterdir()):
         _check(place)
         return False
@@ -33,7 +32,14 @@ def make_database_folder(place: Place) -> bool:
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+    # Once more: the initdb of a supervisor that was killed may have been writing to the end.
+    _remove_unfinished(place)
     return True
+
+
+def _remove_unfinished(place: Place) -> None:
+    for leftover in place.database.parent.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _fill(place: Place, folder: Path) -> None:

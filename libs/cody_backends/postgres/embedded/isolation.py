@@ -37,8 +37,8 @@ def account_of(isolation: Isolation) -> Account:
     return Account(uid=os.geteuid(), gid=os.getegid())
 
 
-def works(isolation: Isolation, program: Sequence[str | Path], *, reach: Path) -> bool:
-    """Whether the program runs so, and can enter the folder that its files are to be in."""
+def works(isolation: Isolation, programs: Sequence[Path], *, reach: Path) -> bool:
+    """Whether the programs run so, and can enter the folder that their files are to be in."""
     enter = entering(isolation)
 
     def enter_and_reach() -> None:
@@ -46,10 +46,11 @@ def works(isolation: Isolation, program: Sequence[str | Path], *, reach: Path) -
         (reach / ".").stat()
 
     try:
-        finished = subprocess.run(program, preexec_fn=enter_and_reach, capture_output=True, check=False)
+        for program in programs:
+            subprocess.run([program, "--version"], preexec_fn=enter_and_reach, capture_output=True, check=True)
     except (OSError, subprocess.SubprocessError):
         return False
-    return finished.returncode == 0
+    return True
 
 
 def entering(isolation: Isolation) -> Callable[[], None]:

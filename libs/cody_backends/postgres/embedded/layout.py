@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,11 +27,15 @@ class Isolation(StrEnum):
 
 class Layout(Struct, frozen=True, kw_only=True):
     """`data` is CODY_DATA. With `Isolation.UNPRIVILEGED_USER` database, socket and (where needed) a copy of the
-    programs are below `shelter`, and links in `data` lead there. `isolation` None: what works on this machine."""
+    programs are below `shelter`, and links in `data` lead there. `isolation` None: what works on this machine.
+    The server outlives its last user by `unused_seconds`: commands often come one after the other.
+    `options` are further settings of the server (tests do without `fsync`)."""
 
     data: str
     shelter: str = "/var/lib/cody-batch"
     isolation: Isolation | None = None
+    unused_seconds: float = 1.0
+    options: Mapping[str, str] = {}
 
     @property
     def folder(self) -> Path:

@@ -39,7 +39,7 @@ def is_in_place(lock: int, path: Path) -> bool:
     """Whether the path still leads to this file: the folder may have been removed, or made anew."""
     try:
         return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

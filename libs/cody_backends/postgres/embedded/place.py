@@ -2,13 +2,14 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from cody_backends.postgres.embedded.isolation import Account, account_of, works
 from cody_backends.postgres.embedded.layout import Isolation, Layout, is_short_enough, short_folder
-from cody_backends.postgres.embedded.programs import Programs, copy_programs, find_programs
+from cody_backends.postgres.embedded.programs import Programs, copy_programs
 from cody_jobs.errors import SettingsError
 
 
@@ -21,11 +22,11 @@ class Place(Struct, frozen=True, kw_only=True):
     database: Path
     socket: Path
     log: Path
+    options: Mapping[str, str]
 
 
-def prepare_place(layout: Layout) -> Place:
+def prepare_place(layout: Layout, programs: Programs) -> Place:
     """Raises `SettingsError` when PostgreSQL cannot run here, or a folder is not ours."""
-    programs = find_programs()
     isolation = layout.isolation or _choose(layout, programs)
     if isolation is Isolation.UNPRIVILEGED_USER:
         return _in_shelter(layout, programs)
@@ -36,15 +37,16 @@ def prepare_place(layout: Layout) -> Place:
         database=layout.database,
         socket=_socket_folder(layout),
         log=layout.log,
+        options=layout.options,
     )
 
 
 def _choose(layout: Layout, programs: Programs) -> Isolation:
     if os.geteuid() != 0:
         return Isolation.NONE
-    if layout.database.is_symlink():
+    if _leads_to(layout.database, layout.shelter_folder / "postgres"):
         return Isolation.UNPRIVILEGED_USER
-    if works(Isolation.USER_NAMESPACE, [programs.postgres, "--version"], reach=layout.folder):
+    if works(Isolation.USER_NAMESPACE, programs.both, reach=layout.folder):
         return Isolation.USER_NAMESPACE
     if layout.database.exists():
         raise SettingsError(
@@ -60,9 +62,9 @@ def _in_shelter(layout: Layout, programs: Programs) -> Place:
     home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     _make_folder(home, account)
     _make_folder(home / "socket", account)
-    if not works(Isolation.UNPRIVILEGED_USER, [programs.postgres, "--version"], reach=home):
+    if not works(Isolation.UNPRIVILEGED_USER, programs.both, reach=home):
         programs = copy_programs(programs, home.parent)
-        if not works(Isolation.UNPRIVILEGED_USER, [programs.postgres, "--version"], reach=home):
+        if not works(Isolation.UNPRIVILEGED_USER, programs.both, reach=home):
             raise SettingsError(
                 f"PostgreSQL does not run as root, and an unprivileged user cannot run it from {home} either. "
                 "Run as another user than root, or set DATABASE_URL to a PostgreSQL server"
@@ -76,6 +78,7 @@ def _in_shelter(layout: Layout, programs: Programs) -> Place:
         database=home / "postgres",
         socket=home / "socket",
         log=layout.log,
+        options=layout.options,
     )
 
 
@@ -108,8 +111,12 @@ def _make_folder(path: Path, account: Account) -> None:
             ) from None
 
 
+def _leads_to(link: Path, target: Path) -> bool:
+    return link.is_symlink() and link.readlink() == target
+
+
 def _link(link: Path, target: Path) -> None:
-    if link.is_symlink() and link.readlink() == target:
+    if _leads_to(link, target):
         return
     if link.is_symlink():
         link.unlink()

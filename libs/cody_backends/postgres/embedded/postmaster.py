@@ -49,7 +49,7 @@ class Postmaster:
     def start(self) -> None:
         """Return when it takes connections (after a crash: when the recovery is done). Raises `Unavailable` with its
         last words when it ends instead."""
-        clear_stale_server(self._place.database)
+        clear_stale_server(self._place.database, self._place.socket)
         said_before = self._place.log.stat().st_size if self._place.log.exists() else 0
         with self._place.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -68,6 +68,8 @@ class Postmaster:
 
     def is_running(self) -> bool:
         """Whether it runs and can be reached."""
+        if self._syncing is not None and self._syncing.poll() is not None:
+            self._syncing = None
         running = self._process is not None and self._process.poll() is None
         return running and socket_file(self._place.socket).exists()
 
@@ -98,7 +100,7 @@ class Postmaster:
 
     def _command(self) -> list[str]:
         command = [str(self._place.programs.postgres), "-D", str(self._place.database), "-k", str(self._place.socket)]
-        for name, value in _OPTIONS.items():
+        for name, value in {**_OPTIONS, **self._place.options}.items():
             command += ["-c", f"{name}={value}"]
         return command
 

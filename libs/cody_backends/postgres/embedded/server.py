@@ -1,6 +1,7 @@
 """Use the embedded server: it runs as long as anybody does."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ _PAUSE_SECONDS = 0.02
 _PATIENCE_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 """All that the supervisor is given: no key, no token, and none of the variables that PostgreSQL reads."""
 
 
@@ -75,37 +76,32 @@ class EmbeddedServer:
     async def _make_sure_that_it_is_watched(self) -> None:
         async with self._starting:
             if not await asyncio.to_thread(is_held, self._layout.supervisor_lock):
-                await start_supervisor(self._layout)
+                await asyncio.to_thread(start_supervisor, self._layout)
 
 
-async def start_supervisor(layout: Layout) -> None:
+def start_supervisor(layout: Layout) -> None:
     """Return when its server is ready, or when another supervisor is in charge; raise what it says otherwise."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        "cody_backends.postgres.embedded.supervisor",
-        msgspec.json.encode(layout).decode(),
+    command = [sys.executable, "-P", "-m", "cody_backends.postgres.embedded.supervisor"]
+    process = subprocess.Popen(
+        [*command, msgspec.json.encode(layout).decode()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=_environment(),
         start_new_session=True,
     )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            said = await process.stdout.read()
-            await process.wait()
-    except TimeoutError:
-        raise Unavailable(SERVER, f"still starting after {_PATIENCE_SECONDS:.0f} s (see {layout.log})") from None
+    with process:
+        try:
+            said, _ = process.communicate(timeout=_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(SERVER, f"still starting after {_PATIENCE_SECONDS:.0f} s (see {layout.log})") from None
     if said:
         raise decode_report(said)
 
 
 def _environment() -> dict[str, str]:
     given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    return given | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
+    return given | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 async def _become_user(layout: Layout) -> int:
@@ -126,4 +122,6 @@ def _open_users_lock(layout: Layout) -> int:
         layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_lock(layout.users_lock)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(SERVER, f"{layout.folder}: {error.strerror}") from error
         raise SettingsError(f"CODY_DATA: {layout.folder} cannot be used: {error.strerror}") from error

@@ -1,42 +1,62 @@
-"""A server that an earlier supervisor left behind, or only the note of one that is gone."""
+"""A server that an earlier supervisor left behind, or only the traces of one that is gone."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from cody_backends.postgres.embedded.layout import socket_file
 
 _STOP_SECONDS = 20.0
 _PAUSE_SECONDS = 0.05
 
 
-def clear_stale_server(database: Path) -> None:
-    """Stop a server that still works on this folder; remove the note of a server whose number (by now) is somebody
-    else's: PostgreSQL would not start beside any process of that number."""
+def clear_stale_server(database: Path, socket: Path) -> None:
+    """Stop a server that still works on this folder, and remove the notes of its process number: PostgreSQL would not
+    start beside any living process of that number, and by now that may be somebody else's."""
     note = database / "postmaster.pid"
     pid = _noted_pid(note)
-    if pid is None:
-        return
     for step in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if not _serves(pid, database):
             break
         _signal(pid, step)
-        _wait_until_gone(pid, database)
-    note.unlink(missing_ok=True)
+        _wait_while(lambda: _serves(pid, database))
+    _end_orphans(database)
+    file = socket_file(socket)
+    for trace in (note, file, file.with_name(f"{file.name}.lock")):
+        trace.unlink(missing_ok=True)
 
 
-def _noted_pid(note: Path) -> int | None:
+def _end_orphans(database: Path) -> None:
+    """Sessions of a server that was killed end by themselves, as soon as they look up from their work; a new server
+    does not start beside them."""
+    _wait_while(lambda: _servers(database) != [])
+    for orphan in _servers(database):
+        _signal(orphan, signal.SIGKILL)
+    _wait_while(lambda: _servers(database) != [])
+
+
+def _noted_pid(note: Path) -> int:
+    """0 when there is none. A standalone server notes its number as a negative one."""
     try:
-        first = note.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]
+        first = note.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0].strip().lstrip("-")
     except FileNotFoundError:
-        return None
-    # A standalone backend notes its number as a negative one.
-    return abs(int(first)) if first.strip().lstrip("-").isdigit() else 0
+        return 0
+    return int(first) if first.isdigit() else 0
+
+
+def _servers(database: Path) -> list[int]:
+    if sys.platform != "linux":
+        return []
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [number for number in numbers if _serves(number, database)]
 
 
 def _serves(pid: int, database: Path) -> bool:
-    """Whether this process is the server of this folder (and not a stranger that got its number)."""
+    """Whether this process is a server of this folder (and not a stranger that got its number)."""
     if pid <= 1 or pid == os.getpid():
         return False
     if sys.platform == "linux":
@@ -61,7 +81,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _wait_until_gone(pid: int, database: Path) -> None:
+def _wait_while(fact: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
-    while time.monotonic() < deadline and _serves(pid, database):
+    while time.monotonic() < deadline and fact():
         time.sleep(_PAUSE_SECONDS)

@@ -18,12 +18,12 @@ from cody_backends.postgres.embedded.layout import Layout
 from cody_backends.postgres.embedded.locks import is_in_place, open_lock, release, try_exclusive
 from cody_backends.postgres.embedded.place import prepare_place
 from cody_backends.postgres.embedded.postmaster import Postmaster
+from cody_backends.postgres.embedded.programs import find_programs
 from cody_backends.postgres.embedded.report import encode_report
 from cody_backends.postgres.embedded.stale_server import clear_stale_server
 from cody_jobs.errors import CodyError
 
-_PAUSE_SECONDS = 0.25
-_UNUSED_SECONDS = 1.0
+_PAUSE_SECONDS = 0.2
 _LOCK_SECONDS = 2.0
 _RESTARTS_ALLOWED = 5
 _RESTARTS_SECONDS = 60.0
@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     try:
         _send_errors_to_log(layout)
         postmaster = _start(layout)
-    except (CodyError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 (whatever it is: the program that waits for us has to hear of it)
+        _log(repr(error))
         with suppress(OSError):
             os.write(_OUTPUT, encode_report(error))
         return 1
@@ -90,7 +91,7 @@ class Supervisor:
             return False
         now = time.monotonic()
         self._unused_since = self._unused_since or now
-        if now - self._unused_since >= _UNUSED_SECONDS:
+        if now - self._unused_since >= self._layout.unused_seconds:
             return True
         release(self._users)
         return False
@@ -111,12 +112,12 @@ class Supervisor:
 
 
 def _start(layout: Layout) -> Postmaster:
-    place = prepare_place(layout)
-    clear_stale_server(place.database)
+    place = prepare_place(layout, find_programs())
+    clear_stale_server(place.database, place.socket)
     is_new = make_database_folder(place)
     postmaster = Postmaster(place)
     postmaster.start()
-    if is_new:
+    if is_new and layout.options.get("fsync") != "off":
         postmaster.sync_files()
     return postmaster
 
