@@ -25,7 +25,7 @@ class GitHost:
         self.token: str | None = None
         self.status: int | None = None
         self.redirect_to: str | None = None
-        self.moved = ("", "")
+        self.moved: tuple[str, str] = ("", "")
         self.hang = False
         self.cut_after: int | None = None
         self.authorizations: list[str] = []

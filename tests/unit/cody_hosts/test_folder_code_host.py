@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from tests.support.repositories import clone, make_repository
 
 from cody_hosts.folder.code_host import FolderCodeHost
 from cody_hosts.open_code_host import HostSettings, open_code_host
@@ -9,6 +8,7 @@ from cody_jobs.errors import JobFailed, SettingsError
 from cody_jobs.models import FailureCode
 from cody_jobs.ports.code_host import CloneSource, CodeHost
 from cody_runtime.settings import load_settings
+from tests.support.repositories import clone, make_repository
 
 
 @pytest.fixture

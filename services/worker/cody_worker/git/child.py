@@ -48,7 +48,7 @@ _MEBIBYTE = 1 << 20
 def entry(argument: bytes, fds: list[int]) -> int:
     """Serve requests on the socket `fds[0]` until the worker closes it. `argument` is a `ChildSetup`."""
     setup = decode_setup(argument)
-    _drop_environment()
+    drop_environment()
     _limit_memory(setup.limits)
     obey_nobody()
     with socket.socket(fileno=fds[0]) as connection:
@@ -132,7 +132,8 @@ def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
-def _drop_environment() -> None:
+def drop_environment() -> None:
+    """Forget every variable but those that say how to reach a code host: the worker's keys are none of its business."""
     for name in set(os.environ) - _KEPT_VARIABLES:
         del os.environ[name]
 

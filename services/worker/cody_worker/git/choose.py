@@ -13,14 +13,13 @@ from cody_worker.git.scope import Candidate, Scope, ScopeRules, SkipReason
 from cody_worker.git.skip_reasons import is_marked_as_generated, reason_by_path, reason_by_size, text_of
 from cody_worker.git.trees import FoundFile, walk_files
 
-MAX_CANDIDATES = 100_000
 _EXECUTABLE = 0o100755
 _REGULAR = 0o100644
 
 
 def choose_candidates(store: ObjectStore, root: bytes, rules: ScopeRules) -> Scope:
     """Examine every file that the patterns choose, one at a time. A file without the `match` is no candidate and was
-    not skipped either. Raises `JobFailed(repository_too_large)` above `MAX_CANDIDATES`."""
+    not skipped either. Raises `JobFailed(repository_too_large)` above the rules' `max_candidates`."""
     is_chosen = _chooser(rules)
     match = _compile(rules.match)
     candidates: list[Candidate] = []
@@ -35,7 +34,7 @@ def choose_candidates(store: ObjectStore, root: bytes, rules: ScopeRules) -> Sco
             skipped[verdict] += 1
         elif verdict is not None:
             candidates.append(verdict)
-            _check_number(len(candidates))
+            _check_number(len(candidates), rules.max_candidates)
     candidates.sort(key=lambda candidate: candidate.path)
     counts = FileCounts(
         examined=examined,
@@ -97,9 +96,9 @@ def _wrong_rule(message: str) -> JobFailed:
     return JobFailed(FailureCode.INTERNAL_ERROR, message)
 
 
-def _check_number(candidates: int) -> None:
-    if candidates > MAX_CANDIDATES:
+def _check_number(candidates: int, most: int) -> None:
+    if candidates > most:
         raise JobFailed(
             FailureCode.REPOSITORY_TOO_LARGE,
-            f"more than {MAX_CANDIDATES:,} files would be asked about: narrow them by `include`, `exclude` or `match`",
+            f"more than {most:,} files would be asked about: narrow them by `include`, `exclude` or `match`",
         )

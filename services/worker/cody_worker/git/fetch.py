@@ -31,9 +31,9 @@ def fetch_head(scratch: pygit2.Repository, url: str, token: str | None, limits: 
         head = _find_head(heads, host)
         source = head.symref_target or "HEAD"
         remote.fetch([f"+{source}:{_BASE}"], depth=1, callbacks=_Callbacks(token, limits.clone_bytes), proxy=True)
-        commit = scratch.lookup_reference(_BASE).peel(pygit2.Commit)
+        commit = str(scratch.lookup_reference(_BASE).target)
     branch = head.symref_target.removeprefix("refs/heads/") if head.symref_target else None
-    return Checkout(base_commit=str(commit.id), branch=branch)
+    return Checkout(base_commit=commit, branch=branch)
 
 
 class _Callbacks(pygit2.RemoteCallbacks):

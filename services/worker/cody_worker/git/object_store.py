@@ -5,6 +5,7 @@ changes nothing else. An object that exists is never written again: libgit2 woul
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from cody_worker.git.git_errors import reading
 
 _ID_BYTES = 20
 _TREE_MODE = 0o040000
+_FIRST_LINE = re.compile(rb"tree ([0-9a-f]{40})\n")
 
 
 class TreeEntry(NamedTuple):
@@ -52,8 +54,12 @@ class ObjectStore:
         """The tree's raw bytes; `tree_entries` takes them apart."""
         return self._read(tree, ObjectType.TREE, "tree")
 
-    def read_commit(self, commit: bytes) -> bytes:
-        return self._read(commit, ObjectType.COMMIT, "commit")
+    def tree_of_commit(self, commit: bytes) -> bytes:
+        """The id of the commit's tree; the rest of the commit may be as odd as it likes."""
+        first = _FIRST_LINE.match(self._read(commit, ObjectType.COMMIT, "commit"))
+        if first is None:
+            raise _malformed("commit", commit)
+        return bytes.fromhex(first[1].decode())
 
     def write(self, kind: ObjectType, data: bytes) -> bytes:
         """Store an object unless it exists, in the source or here; its id."""
@@ -75,9 +81,9 @@ def tree_entries(tree: bytes, data: bytes) -> Sequence[TreeEntry]:
     try:
         entries = list(_parse(data))
     except ValueError as error:
-        raise _malformed(tree) from error
+        raise _malformed("tree", tree) from error
     if len({entry.name for entry in entries}) != len(entries):
-        raise _malformed(tree)
+        raise _malformed("tree", tree)
     return entries
 
 
@@ -102,5 +108,5 @@ def _expect(kind: ObjectType, expected: ObjectType, name: bytes) -> None:
         )
 
 
-def _malformed(tree: bytes) -> JobFailed:
-    return JobFailed(FailureCode.REPOSITORY_UNREADABLE, f"the repository is damaged: tree {tree.hex()} is malformed")
+def _malformed(what: str, name: bytes) -> JobFailed:
+    return JobFailed(FailureCode.REPOSITORY_UNREADABLE, f"the repository is damaged: {what} {name.hex()} is malformed")

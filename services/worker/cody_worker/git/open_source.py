@@ -58,7 +58,6 @@ def _borrow(scratch: pygit2.Repository, path: Path) -> Checkout:
         with reading("the object folder"):
             # Not through objects/info/alternates: a path with a line break in it cannot be written there.
             scratch.odb.add_disk_alternate(_objects(Path(repository.path)))
-            scratch.odb.read_header(pygit2.Oid(hex=checkout.base_commit))
     finally:
         repository.free()
     return checkout
@@ -81,8 +80,9 @@ def _head(repository: pygit2.Repository) -> Checkout:
             raise _empty(repository)
         head = repository.lookup_reference("HEAD")
         branch = str(head.target) if head.type is ReferenceType.SYMBOLIC else None
-        commit = head.peel(pygit2.Commit)
-    return Checkout(base_commit=str(commit.id), branch=branch and branch.removeprefix("refs/heads/"))
+        # Not peeled: libgit2 would hide a want of memory, and refuse commits with an odd author.
+        commit = str(head.resolve().target)
+    return Checkout(base_commit=commit, branch=branch and branch.removeprefix("refs/heads/"))
 
 
 def _empty(repository: pygit2.Repository) -> JobFailed:

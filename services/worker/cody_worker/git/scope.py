@@ -32,14 +32,20 @@ class SkipReason(StrEnum):
     VENDORED = "vendored"
 
 
+MAX_CANDIDATES = 100_000
+"""More than anybody would want to pay for at once: the patterns must be wrong."""
+
+
 class ScopeRules(Struct, frozen=True, kw_only=True):
     """`include` and `exclude` are gitignore-style patterns (no include: everything); `match` is a Python regular
-    expression that a candidate's text must contain. An include does not bring vendored or generated files back."""
+    expression that a candidate's text must contain. An include does not bring vendored or generated files back.
+    More than `max_candidates` candidates are an error."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     match: str | None = None
     max_file_bytes: int = MAX_FILE_BYTES
+    max_candidates: int = MAX_CANDIDATES
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
 from cody_worker.git.choose import choose_candidates
 from cody_worker.git.commits import point_branch, write_commit
-from cody_worker.git.git_errors import reading
 from cody_worker.git.limits import Checkout, GitLimits
 from cody_worker.git.object_store import ObjectStore
 from cody_worker.git.open_source import open_source
@@ -29,8 +28,7 @@ def checkout(source: CloneSource, folder: Path, limits: GitLimits) -> "TargetRep
     """
     opened = open_source(source, folder, limits)
     store = ObjectStore(opened.scratch)
-    with reading("HEAD's commit"):
-        root = opened.scratch[opened.checkout.base_commit].peel(pygit2.Commit).tree_id.raw
+    root = store.tree_of_commit(bytes.fromhex(opened.checkout.base_commit))
     check_tree_size(store, root)
     return TargetRepository(opened.scratch, store, opened.checkout, root)
 

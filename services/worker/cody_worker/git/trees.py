@@ -32,8 +32,10 @@ class _Opened(NamedTuple):
     folders: list[bytes]
 
 
-def check_tree_size(store: ObjectStore, root: bytes) -> None:
-    """Raise `JobFailed(repository_too_large)` for a tree with more entries or levels than the limits.
+def check_tree_size(
+    store: ObjectStore, root: bytes, *, most_entries: int = MAX_ENTRIES, most_levels: int = MAX_LEVELS
+) -> None:
+    """Raise `JobFailed(repository_too_large)` for a tree with more files and folders, or more levels, than that.
 
     Every distinct tree is read once, so that one that repeats itself is counted without being walked.
     """
@@ -50,6 +52,7 @@ def check_tree_size(store: ObjectStore, root: bytes) -> None:
             continue
         stack.pop()
         known[tree] = _add_up(opened[tree], known)
+        _check(known[tree], most_entries, most_levels)
 
 
 def walk_files(store: ObjectStore, root: bytes) -> Iterator[FoundFile]:
@@ -124,11 +127,13 @@ def _open(store: ObjectStore, tree: bytes) -> _Opened:
 def _add_up(tree: _Opened, known: Mapping[bytes, _Size]) -> _Size:
     below = [known[folder] for folder in tree.folders]
     entries = tree.entries + sum(size.entries for size in below)
-    levels = 1 + max((size.levels for size in below), default=0)
-    if entries > MAX_ENTRIES:
-        raise JobFailed(
-            FailureCode.REPOSITORY_TOO_LARGE, f"the repository has more than {MAX_ENTRIES:,} files and folders"
-        )
-    if levels > MAX_LEVELS:
-        raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, f"the repository has folders over {MAX_LEVELS:,} levels deep")
-    return _Size(entries, levels)
+    return _Size(entries, 1 + max((size.levels for size in below), default=0))
+
+
+def _check(size: _Size, most_entries: int, most_levels: int) -> None:
+    if size.entries > most_entries:
+        message = f"the repository has more than {most_entries:,} files and folders"
+        raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, message)
+    if size.levels > most_levels:
+        message = f"the repository has folders over {most_levels:,} levels deep"
+        raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, message)

@@ -2,9 +2,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.support.git_children import GitWork, open_launcher
 
 from cody_worker.git.repository_process import GitLauncher
+from tests.support.git_children import GitWork, open_launcher
 
 
 @pytest.fixture(scope="session")

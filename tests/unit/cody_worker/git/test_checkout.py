@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.support.git_children import EVERYTHING, GitWork, commit
-from tests.support.repositories import GitRepository, apply_patch, clone, make_repository, run_git, snapshot
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_worker.git.limits import Checkout
+from tests.support.git_children import EVERYTHING, GitWork, commit
+from tests.support.repositories import GitRepository, apply_patch, clone, make_repository, run_git, snapshot
 
 FILES = {"a.py": b"one\n", "b/c.py": b"two\n"}
 
@@ -185,7 +185,8 @@ async def test_a_lost_object(git_work: GitWork, tmp_path: Path, lost: str) -> No
     error = await failure(git_work, source.path)
 
     assert (error.code, error.retryable) == (FailureCode.REPOSITORY_UNREADABLE, False)
-    assert name in error.message or lost == "main"
+    assert name in error.message
+    assert "is missing: the repository is damaged, or a partial clone" in error.message
 
 
 async def test_an_object_with_the_wrong_content(git_work: GitWork, tmp_path: Path) -> None:
@@ -234,3 +235,22 @@ async def test_a_tree_that_names_a_file_twice(git_work: GitWork, tmp_path: Path)
 
     assert error.code == FailureCode.REPOSITORY_UNREADABLE
     assert "is malformed" in error.message
+
+
+async def test_a_commit_that_is_malformed(git_work: GitWork, tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "source", FILES)
+    commit_id = source.write_object("commit", b"author x\n").hex()
+    (source.path / "refs/heads/main").write_text(commit_id + "\n")
+
+    error = await failure(git_work, source.path)
+
+    assert error.code == FailureCode.REPOSITORY_UNREADABLE
+    assert f"commit {commit_id} is malformed" in error.message
+
+
+async def test_a_commit_by_somebody_whom_libgit2_cannot_read(git_work: GitWork, tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "source", FILES)
+    odd = b"tree %s\nauthor nobody\ncommitter nobody\n\nx\n" % source.resolve("main^{tree}").encode()
+    (source.path / "refs/heads/main").write_text(source.write_object("commit", odd).hex() + "\n")
+
+    assert (await git_work.commit(source.path, {"a.py": b"three\n"})).files_changed == 1

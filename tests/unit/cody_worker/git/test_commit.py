@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from cody_jobs.errors import JobFailed
+from cody_jobs.models import FailureCode
+from cody_worker.git.scope import NotACandidate
 from tests.support.git_children import EVERYTHING, GitWork, commit
 from tests.support.repositories import (
     EXECUTABLE,
@@ -13,14 +17,11 @@ from tests.support.repositories import (
     Entry,
     GitRepository,
     apply_patch,
+    clone,
     make_repository,
     run_git,
     snapshot,
 )
-
-from cody_jobs.errors import JobFailed
-from cody_jobs.models import FailureCode
-from cody_worker.git.scope import NotACandidate
 
 EDITABLE: Mapping[bytes, bytes | Entry] = {
     b"lf.py": b"one\ntwo\n",
@@ -93,12 +94,15 @@ async def test_a_patch_gives_exactly_the_edited_files_and_leaves_every_other_byt
 async def test_every_single_file_of_the_corpus_can_be_edited_alone(
     corpus: GitRepository, git_work: GitWork, tmp_path: Path
 ) -> None:
+    fresh = clone(corpus, tmp_path / "fresh")
     async with git_work.open(corpus.path) as repository:
         await repository.checkout()
         for number, (path, content) in enumerate(EDITABLE.items()):
             await repository.scope(EVERYTHING)
             patch = await commit(repository, {path.decode(): edited(content)})
-            applied = apply_patch(corpus, patch.base_commit, patch.patch, tmp_path / f"applied{number}")
+            fresh.git("apply", "--index", stdin=patch.patch)
+            applied = fresh.line("write-tree")
+            fresh.git("reset", "--quiet", "--hard")
             corpus.git("branch", f"wanted{number}", patch.base_commit)
             corpus.commit(expected({path: content}), branch=f"wanted{number}")
             assert applied == corpus.resolve(f"wanted{number}^{{tree}}"), path

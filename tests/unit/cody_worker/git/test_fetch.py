@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.support.git_children import EVERYTHING, GitWork, commit
-from tests.support.git_http import GitHost
-from tests.support.repositories import GitRepository, apply_patch, make_repository, run_git
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_jobs.ports.code_host import CloneSource
 from cody_worker.git.limits import Checkout, GitLimits
+from tests.support.git_children import EVERYTHING, GitWork, commit
+from tests.support.git_http import GitHost
+from tests.support.repositories import GitRepository, apply_patch, make_repository, run_git
 
 TOKEN = "the-secret-token"
 FILES = {"a.py": b"one\n", "b/c.py": b"two\n", "random": os.urandom(200_000)}

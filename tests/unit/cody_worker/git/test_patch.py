@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pygit2
 import pytest
-from tests.support.repositories import EXECUTABLE, LINK, SUBMODULE, Entry, apply_patch, make_repository
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_worker.git.patch import diff_trees
+from tests.support.repositories import EXECUTABLE, LINK, SUBMODULE, Entry, apply_patch, make_repository
 
 TEXT = b"".join(b"line %d\n" % number for number in range(100))
 BEFORE: dict[bytes, bytes | Entry] = {

@@ -7,10 +7,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.git_children import EVERYTHING, WHEN, GitWork, commit
-from tests.support.git_http import GitHost
-from tests.support.repositories import GitRepository, make_repository
-from tests.support.wait import wait_until
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
@@ -19,6 +15,10 @@ from cody_worker.git.death import explain_death
 from cody_worker.git.limits import GitLimits
 from cody_worker.git.scope import ScopeRules
 from cody_worker.git.wire import ChildSetup, ReadFile
+from tests.support.git_children import EVERYTHING, WHEN, GitWork, commit
+from tests.support.git_http import GitHost
+from tests.support.repositories import GitRepository, make_repository
+from tests.support.wait import wait_until
 
 ENDLESS = ScopeRules(match=r"^(a+)+$")
 

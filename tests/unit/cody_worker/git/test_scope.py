@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from tests.support.git_children import GitWork
-from tests.support.repositories import EXECUTABLE, LINK, SUBMODULE, Entry, GitRepository, make_repository
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FileCounts
 from cody_worker.git.scope import Candidate, ScopeRules
+from tests.support.git_children import GitWork
+from tests.support.repositories import EXECUTABLE, LINK, SUBMODULE, Entry, GitRepository, make_repository
 
 FILES: dict[bytes, bytes | Entry] = {
     b"a.py": b"import os\r\nprint(1)\r\n",
