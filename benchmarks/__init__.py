@@ -1,0 +1,1 @@
+"""Commands that measure; the numbers that they gave are in README.md."""

@@ -1,0 +1,11 @@
+"""What the numbers were measured on."""
+
+import os
+import platform
+
+import psutil
+
+
+def describe_machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

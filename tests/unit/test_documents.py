@@ -1,0 +1,73 @@
+"""What the documents say is what the programs do. `python -m tests.unit.test_documents` prints the settings table."""
+
+import re
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cody_api.settings import ApiSettings
+from cody_dispatcher.settings import DispatcherSettings
+from cody_jobs.models import FailureCode
+from cody_runtime.program import RuntimeSettings
+from cody_runtime.settings import Setting, describe_settings
+from cody_worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("api", ApiSettings),
+    ("dispatcher", DispatcherSettings),
+    ("worker", WorkerSettings),
+)
+
+
+def settings_table() -> str:
+    """One line per variable, with the programs that read it; what all read comes first."""
+    readers: dict[tuple[str, ...], list[str]] = {}
+    found: dict[tuple[str, ...], Setting] = {}
+    for program, kind in PROGRAMS:
+        for setting in (*describe_settings(RuntimeSettings), *describe_settings(kind)):
+            found.setdefault(setting.names, setting)
+            names = readers.setdefault(setting.names, [])
+            if program not in names:
+                names.append(program)
+    ordered = sorted(found.values(), key=lambda setting: -len(readers[setting.names]))
+    lines = [_line(setting, readers[setting.names]) for setting in ordered]
+    return "\n".join(["| variable | default | read by | what it is |", "|---|---|---|---|", *lines])
+
+
+def _line(setting: Setting, readers: list[str]) -> str:
+    names = " or ".join(f"`{name}`" for name in setting.names)
+    who = "all" if len(readers) == len(PROGRAMS) else ", ".join(readers)
+    return f"| {names} | {_shown(setting)} | {who} | {setting.description} |"
+
+
+def _shown(setting: Setting) -> str:
+    default = setting.default.value if isinstance(setting.default, Enum) else setting.default
+    if setting.required:
+        return "required"
+    if default is None or default == ():
+        return "-"
+    return f"`{', '.join(map(str, default)) if isinstance(default, tuple) else default}`"
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    assert settings_table() in (ROOT / "README.md").read_text()
+
+
+def test_every_failure_code_is_explained() -> None:
+    explained = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/failures.md").read_text(), flags=re.M))
+    assert explained == set(FailureCode)
+
+
+@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (ROOT / document).parent.joinpath(target).exists(), target
+
+
+if __name__ == "__main__":
+    print(settings_table())
