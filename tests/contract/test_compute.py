@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.wait import wait_until
 
 from cody_backends.processes.compute import WorkerProgram, open_processes
 from cody_jobs.ports import Compute, ComputeRequest, ShardReport, ShardState
+from tests.support.wait import wait_until
 
 GRACE_SECONDS = 0.5
 AT_ONCE = 2

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.wait import wait_until
 
 from cody_jobs.errors import Unavailable
 from cody_runtime.fork_server import ForkServer
+from tests.support.wait import wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells only here")
