@@ -106,8 +106,10 @@ class Supervisor:
         self._restarts.append(now)
         _log("PostgreSQL has ended: starting it again")
         self._postmaster.stop()
-        with suppress(CodyError):
-            self._postmaster.start()
+        try:
+            self._postmaster = _start(self._layout)
+        except (CodyError, OSError) as error:
+            _log(repr(error))
         return True
 
 
