@@ -103,7 +103,8 @@ class _Conversation:
         while True:
             try:
                 reply = await self._claude.ask(self._request())
-            except NoMoreAnswers:
+            except NoMoreAnswers as error:
+                error.calls = (*self.calls, *error.calls)
                 raise
             except JobFailed as error:
                 self.calls += error.calls if isinstance(error, ClaudeFailed) else ()

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from cody_jobs.errors import SettingsError
-from cody_jobs.models import FailureCode
+from cody_jobs.models import FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, ThreadMessage
 from cody_runtime.logs import get_logger
 from cody_worker.claude.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
@@ -22,6 +22,7 @@ from cody_worker.claude.patience import Backoff, Outage
 from cody_worker.claude.prices import cost_microusd, known_price
 from cody_worker.claude.read_stream import StreamedReply
 from cody_worker.claude.settings import ClaudeSettings
+from cody_worker.prompts import instructions
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
@@ -44,7 +45,7 @@ async def open_claude(
     `SettingsError` for a bad base URL.
     """
     key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
-    # The SDK takes two seconds to import; the worker's leases have to be kept meanwhile.
+    # The SDK takes two seconds to import, and prompts are files; the worker's leases have to be kept meanwhile.
     sdk = await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
     async with sdk:
         yield _Client(sdk, settings, backoff or Backoff(), chance or random.Random())  # noqa: S311 (jitter)
@@ -54,6 +55,8 @@ def _open_sdk(key: str, url: str, silence: float) -> "AsyncAnthropic":
     import anthropic
     import httpx2
 
+    for job_type in JobType:
+        instructions(job_type)
     return anthropic.AsyncAnthropic(
         api_key=key,
         base_url=url,

@@ -5,6 +5,7 @@ import random
 import socket
 
 import pytest
+from blockbuster import blockbuster_ctx
 from msgspec.structs import replace
 
 from cody_jobs.errors import JobFailed, SettingsError
@@ -14,7 +15,7 @@ from cody_stand_ins.claude import ClaudeStandIn, Fault, FaultKind
 from cody_worker.claude import JOB_LEVEL_CODES, Claude, ClaudeFailed, ClaudeRequest, NoMoreAnswers, StopReason
 from cody_worker.claude.client import open_claude
 from cody_worker.claude.settings import ClaudeSettings
-from cody_worker.edit_file import FileQuestion, edit_file
+from cody_worker.edit_file import FileQuestion, edit_file, question_key
 from tests.unit.cody_worker.claude.conftest import OpenClaude
 
 _EDITED = b"from typing import Optional\r\n\r\nname: str | None = None\r\nage: int | None = None\r\n"
@@ -312,6 +313,15 @@ async def test_many_calls_at_once_each_get_their_own_answer(
     for path, answer in zip(paths, answers, strict=True):
         assert answer.new_data == files[path].replace(b"Optional[int]", b"int | None")
     assert (await stand_in.stats()).most_at_once > 50
+
+
+async def test_nothing_blocks_the_loop(claude: Claude, question: FileQuestion, stand_in: ClaudeStandIn) -> None:
+    await edit_file(claude, question)  # what is loaded once, on first use, is no matter
+    await stand_in.set_faults(Fault(kind=FaultKind.OVERLOADED, times=1), Fault(kind=FaultKind.WRONG_MATCH, times=1))
+    with blockbuster_ctx("cody_worker"):
+        answer = await edit_file(claude, replace(question, path="other.py"))
+        assert len(question_key(question)) == 64
+    assert answer.new_data == _EDITED
 
 
 def test_failures_of_one_file_are_no_failures_of_the_job() -> None:

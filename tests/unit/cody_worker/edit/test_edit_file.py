@@ -266,11 +266,12 @@ async def test_a_failure_of_this_file_is_an_outcome_with_what_it_cost() -> None:
     assert [role for role, _ in _contents(answer.thread.messages)] == ["system", "user", "assistant", "user"]
 
 
-async def test_a_failure_of_the_whole_job_goes_through() -> None:
-    stop = NoMoreAnswers(FailureCode.CLAUDE_KEY_REFUSED, "no")
+async def test_a_failure_of_the_whole_job_goes_through_with_what_the_file_has_cost() -> None:
+    stop = NoMoreAnswers(FailureCode.CLAUDE_KEY_REFUSED, "no", calls=(_USAGE,))
     with pytest.raises(NoMoreAnswers) as caught:
-        await _ask(stop)
+        await _ask(_edits(("nowhere", "z")), stop)
     assert caught.value is stop
+    assert caught.value.calls == (_USAGE, _USAGE)
 
 
 async def test_being_cancelled_is_not_swallowed() -> None:
