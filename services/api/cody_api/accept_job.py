@@ -11,7 +11,7 @@ from cody_api.job_request import JobRequest
 from cody_api.problems import FieldProblem, ProblemError
 from cody_api.tell_others import send_message, tell
 from cody_backends.open_backends import Backends
-from cody_jobs.errors import JobNotFound
+from cody_jobs.errors import IdempotencyConflict, JobNotFound
 from cody_jobs.events import JobCreated
 from cody_jobs.identity import job_id_for_key, new_job_id
 from cody_jobs.messages import JobSubmitted
@@ -38,28 +38,43 @@ class AcceptJob:
 
     async def __call__(self, request: JobRequest, *, caller: str, idempotency_key: str | None) -> Accepted:
         """Raise `IdempotencyConflict` when the key was used with another body."""
-        job_id = new_job_id() if idempotency_key is None else job_id_for_key(caller, check_key(idempotency_key))
-        trace.get_current_span().set_attribute(names.JOB_ID, job_id)
+        if idempotency_key is None:
+            return Accepted(job=await self._accept(new_job_id(), request, caller), replayed=False)
+        job_id = job_id_for_key(caller, check_key(idempotency_key))
         lock = self._locks.setdefault(job_id, asyncio.Lock())
         async with lock:
-            return await self._accept(job_id, request, caller)
+            replayed = await self._was_accepted(job_id, request)
+            return Accepted(job=await self._accept(job_id, request, caller), replayed=replayed)
 
-    async def _accept(self, job_id: str, request: JobRequest, caller: str) -> Accepted:
-        replayed = await self._exists(job_id)
+    async def _accept(self, job_id: str, request: JobRequest, caller: str) -> Job:
+        """Each step may be taken again, and is: by a repeated request whose first one died half-way."""
+        trace.get_current_span().set_attribute(names.JOB_ID, job_id)
         new = _new_job(job_id, request, caller)
         with get_tracer(__name__).start_as_current_span(names.SPAN_CREATE_JOB):
             job = await self._backends.jobs.create_job(new, request.repositories)
         await tell(self._backends.results, job_id, JobCreated(repositories=job.repositories), once=True)
         if job.status is JobStatus.PENDING:
             await send_message(self._backends.queue, JobSubmitted(job_id=job_id))
-        return Accepted(job=job, replayed=replayed)
+        return job
 
-    async def _exists(self, job_id: str) -> bool:
+    async def _was_accepted(self, job_id: str, request: JobRequest) -> bool:
         try:
             job = await self._backends.jobs.get_job(job_id)
         except JobNotFound:
             return False
+        if job.fingerprint != request.fingerprint():
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used before, with another body: take a new key for a new job."
+            )
         return job.status is not JobStatus.CREATING
+
+
+def check_key(key: str) -> str:
+    if _KEY.fullmatch(key):
+        return key
+    message = "must be 1 to 255 visible ASCII characters"
+    problem = FieldProblem(field="Idempotency-Key", message=message, code="bad_header")
+    raise ProblemError(400, "bad_header", f"Idempotency-Key: {message}.", errors=[problem])
 
 
 def _new_job(job_id: str, request: JobRequest, caller: str) -> NewJob:
@@ -70,11 +85,3 @@ def _new_job(job_id: str, request: JobRequest, caller: str) -> NewJob:
         submitted_by=caller,
         traceparent=current_traceparent(),
     )
-
-
-def check_key(key: str) -> str:
-    if _KEY.fullmatch(key):
-        return key
-    message = "must be 1 to 255 visible ASCII characters"
-    problem = FieldProblem(field="Idempotency-Key", message=message, code="bad_header")
-    raise ProblemError(400, "bad_header", f"Idempotency-Key: {message}.", errors=[problem])

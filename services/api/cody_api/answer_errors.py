@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 from litestar import Response
@@ -13,7 +13,6 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from litestar.utils.path import normalize_path
 
 from cody_api.connections import AnyRequest, ExceptionHandlers
 from cody_api.problems import PROBLEM_JSON, FieldProblem, Problem, ProblemError, make_problem
@@ -44,7 +43,6 @@ _CODE_OF_STATUS: Mapping[int, str] = {
     415: "unsupported_media_type",
 }
 _RETRY_AFTER_SECONDS = 2
-_METHODS: tuple[Literal["GET", "POST"], ...] = ("GET", "POST")
 
 
 def answer_problem(request: AnyRequest, error: ProblemError) -> Response[Problem]:
@@ -104,27 +102,13 @@ def _from_framework(request: AnyRequest, error: HTTPException) -> ProblemError:
         case NotFoundException():
             return ProblemError(404, "not_found", "There is nothing at this address; /docs lists what there is.")
         case MethodNotAllowedException():
-            allowed = ", ".join(_allowed_methods(request))
-            detail = f"{request.method} is not possible here (but {allowed})."
-            return ProblemError(405, "method_not_allowed", detail, headers={**headers, "Allow": allowed})
+            detail = f"{request.method} is not possible here; the header Allow says what is."
+            return ProblemError(405, "method_not_allowed", detail, headers=headers)
         case ClientException() if error.status_code == 413:
             return ProblemError(413, "body_too_large", "The body is larger than 4 MiB.")
         case _:
             code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
             return ProblemError(error.status_code, code, error.detail, headers=headers)
-
-
-def _allowed_methods(request: AnyRequest) -> list[str]:
-    path = normalize_path(request.scope["path"])
-    return [method for method in _METHODS if _is_routed(request, path, method)]
-
-
-def _is_routed(request: AnyRequest, path: str, method: Literal["GET", "POST"]) -> bool:
-    try:
-        request.app.asgi_router.handle_routing(path=path, method=method)
-    except HTTPException:
-        return False
-    return True
 
 
 def _fields(error: ValidationException) -> list[FieldProblem]:

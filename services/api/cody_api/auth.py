@@ -1,9 +1,9 @@
 """Who calls, and what they may do."""
 
-import asyncio
 import hashlib
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from litestar.handlers import BaseRouteHandler
@@ -36,13 +36,14 @@ class TokenCheck:
     Every secret, good or bad, costs one hash and, unless it is remembered, one look-up by that hash.
     """
 
-    def __init__(self, tokens: TokenStore) -> None:
+    def __init__(self, tokens: TokenStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._tokens = tokens
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def find(self, secret: str) -> ApiToken | None:
         key = hashlib.sha256(secret.encode()).digest()
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         known = self._known.get(key)
         if known is not None and known.until > now:
             return known.token

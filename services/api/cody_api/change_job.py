@@ -1,10 +1,13 @@
 """Cancel a job, and retry what failed."""
 
+from opentelemetry import trace
+
 from cody_api.tell_others import send_message, tell
 from cody_backends.open_backends import Backends
 from cody_jobs.events import JobFinished, JobRetried
 from cody_jobs.messages import JobStopped, JobSubmitted
 from cody_jobs.models import Job, JobStatus
+from cody_runtime import names
 
 
 async def cancel_job(backends: Backends, job_id: str) -> Job:
@@ -12,6 +15,7 @@ async def cancel_job(backends: Backends, job_id: str) -> Job:
 
     The message goes out each time: it is harmless, and the first request may have died before it.
     """
+    trace.get_current_span().set_attribute(names.JOB_ID, job_id)
     end = await backends.jobs.stop_job(job_id, status=JobStatus.CANCELLED, failure=None)
     if end.job_ended_now:
         await tell(backends.results, job_id, JobFinished(status=end.job.status, failure=end.job.failure))
@@ -21,6 +25,7 @@ async def cancel_job(backends: Backends, job_id: str) -> Job:
 
 async def retry_job(backends: Backends, job_id: str) -> Job:
     """Raise `IllegalTransition` when the job has not ended, or nothing of it failed or was cancelled."""
+    trace.get_current_span().set_attribute(names.JOB_ID, job_id)
     runs = await backends.jobs.retry_job(job_id)
     await tell(backends.results, job_id, JobRetried(runs=runs))
     await send_message(backends.queue, JobSubmitted(job_id=job_id))

@@ -18,7 +18,6 @@ from cody_api.observe_requests import observe_requests
 from cody_api.openapi import openapi_config
 from cody_api.routes import documentation, events, health, jobs, repositories, trace
 from cody_api.settings import ApiSettings, AuthMode
-from cody_api.stream_events import StreamTimes
 from cody_backends.open_backends import Backends
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -44,15 +43,8 @@ ROUTES: Sequence[HTTPRouteHandler] = (
 )
 
 
-def create_app(
-    backends: Backends,
-    settings: ApiSettings,
-    *,
-    stop: asyncio.Event | None = None,
-    stream_times: StreamTimes | None = None,
-) -> Litestar:
-    """`stop` ends the event streams when it is set; a server that stops sets it first."""
-    streams = EventStreams(backends, stop=stop or asyncio.Event(), times=stream_times or StreamTimes())
+def create_app(backends: Backends, settings: ApiSettings, *, streams: EventStreams | None = None) -> Litestar:
+    """`streams` are given by a server that wants to end them when it stops."""
     check = TokenCheck(backends.tokens) if settings.api_auth is AuthMode.TOKENS else None
     app = Litestar(
         route_handlers=ROUTES,
@@ -61,7 +53,7 @@ def create_app(
             "backends": _provide(backends),
             "settings": _provide(settings),
             "accept_job": _provide(AcceptJob(backends)),
-            "streams": _provide(streams),
+            "streams": _provide(streams or EventStreams(backends, stop=asyncio.Event())),
         },
         cors_config=_cors(settings.cors_origins),
         exception_handlers=EXCEPTION_HANDLERS,

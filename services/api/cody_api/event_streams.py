@@ -12,10 +12,12 @@ STREAMS_AT_ONCE = 500
 
 
 class EventStreams:
-    def __init__(self, backends: Backends, *, stop: asyncio.Event, times: StreamTimes) -> None:
+    """`stop` ends them all when it is set."""
+
+    def __init__(self, backends: Backends, *, stop: asyncio.Event, times: StreamTimes | None = None) -> None:
         self._backends = backends
-        self._stop = stop
-        self._times = times
+        self.stop = stop
+        self._times = times or StreamTimes()
         self.open = 0
 
     def check_room(self) -> None:
@@ -26,7 +28,7 @@ class EventStreams:
 
     async def stream(self, job_id: str, *, after: int) -> AsyncGenerator[bytes]:
         self.open += 1
-        events = stream_events(self._backends, job_id, after=after, stop=self._stop, times=self._times)
+        events = stream_events(self._backends, job_id, after=after, stop=self.stop, times=self._times)
         try:
             async with aclosing(events):
                 async for chunk in events:

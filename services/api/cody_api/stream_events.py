@@ -19,7 +19,6 @@ from cody_runtime.logs import get_logger
 log = get_logger("cody_api")
 
 _EVENTS_AT_ONCE = 200
-_RECONNECT_MS = 2_000
 
 
 class StreamTimes(Struct, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ async def stream_events(
 
     At most one batch of events is in memory; a slow client makes us wait, not collect.
     """
-    yield f"retry: {_RECONNECT_MS}\n\n".encode()
+    yield b": events\n"  # comments end in one line break: after two, some clients report an empty event
     reader = _Reader(backends.results, job_id, after, stop)
     while not stop.is_set():
         try:
@@ -58,15 +57,17 @@ async def stream_events(
                 continue
         except Unavailable as error:
             log.warning("event_stream_waits", job_id=job_id, error=str(error))
-            yield b": waiting for the database\n\n"
+            yield b": waiting for the database\n"
             await _finishes(stop.wait(), times.pause)
             continue
         except JobNotFound:
             return
-        if status in JOB_ENDED and not stop.is_set():
+        if stop.is_set():
+            return
+        if status in JOB_ENDED:
             yield _end(job_id, status)
             return
-        yield b": keep-alive\n\n"
+        yield b": keep-alive\n"
 
 
 def _patience(status: JobStatus, reader: "_Reader", times: StreamTimes) -> timedelta:

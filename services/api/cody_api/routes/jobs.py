@@ -86,7 +86,7 @@ async def list_jobs(
     operation_id="getJob",
     summary="Show a job",
     tags=["jobs"],
-    responses=problems(401, 403, 404),
+    responses=problems(400, 401, 403, 404),
 )
 async def get_job(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:
     """Its status, what was asked, its runs in numbers, and what it has cost so far."""
@@ -100,7 +100,7 @@ async def get_job(backends: NamedDependency[Backends], job_id: JobId) -> JobDeta
     operation_id="cancelJob",
     summary="Cancel a job",
     tags=["jobs"],
-    responses=problems(401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409),
     response_description="The job, CANCELLED; its workers are told to stop.",
 )
 async def cancel(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:
@@ -115,7 +115,7 @@ async def cancel(backends: NamedDependency[Backends], job_id: JobId) -> JobDetai
     operation_id="retryJob",
     summary="Retry what failed",
     tags=["jobs"],
-    responses=problems(401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409),
     response_description="The job, PENDING again.",
 )
 async def retry(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:

@@ -73,13 +73,18 @@ async def get_repository(
     summary="Get a repository's diff",
     tags=["repositories"],
     media_type=DIFF,
-    responses=problems(401, 403, 404),
+    responses=problems(400, 401, 403, 404),
     response_description="The diff, byte for byte as `git apply --index` takes it at the base commit.",
 )
 async def get_diff(backends: NamedDependency[Backends], job_id: JobId, owner: Owner, name: Name) -> Response[bytes]:
     """404 says why there is none: the run has not ended, changed nothing (and why), or failed (and with what)."""
     patch = await find_diff(backends.results, await _find_run(backends, job_id, owner, name))
-    headers = {"Cody-Base-Commit": patch.base_commit, "Cody-Commit": patch.commit, "Cody-Branch": patch.branch}
+    headers = {
+        "Content-Type": DIFF,  # without a charset: files of any encoding are in it
+        "Cody-Base-Commit": patch.base_commit,
+        "Cody-Commit": patch.commit,
+        "Cody-Branch": patch.branch,
+    }
     return Response(patch.patch, media_type=DIFF, headers=headers)
 
 
