@@ -18,8 +18,8 @@ class Block(Struct, frozen=True, kw_only=True):
     text: str | None = None
     thinking: str | None = None
     name: str | None = None
-    input: Raw | None = None
-    content: Raw | None = None
+    input: Raw = Raw(b"null")
+    content: Raw = Raw(b'""')
 
 
 def print_thread(thread: ClaudeThread, console: Console) -> None:
@@ -50,10 +50,10 @@ def _block_text(raw: Raw) -> str:
         case "tool_use":
             return f"[{block.name}] {_indented(block.input)}"
         case "tool_result":
-            return f"[result] {content_text(block.content) if block.content else ''}"
+            return f"[result] {content_text(block.content)}"
         case _:
             return bytes(raw).decode()
 
 
-def _indented(value: Raw | None) -> str:
-    return msgspec.json.format(bytes(value), indent=2).decode() if value else ""
+def _indented(value: Raw) -> str:
+    return msgspec.json.format(bytes(value), indent=2).decode()

@@ -5,6 +5,8 @@ def dollars(microusd: int) -> str:
     """$0.0123: four digits, as single files cost fractions of a cent; two from a dollar on."""
     if not microusd:
         return "$0"
+    if microusd < 50:
+        return "<$0.0001"
     amount = microusd / 1_000_000
     return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"
 
