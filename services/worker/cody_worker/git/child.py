@@ -11,10 +11,10 @@ from pathlib import Path
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import RunPatch
-from cody_worker.git.git_errors import needs_more_memory
 from cody_worker.git.limits import GitLimits
 from cody_worker.git.open_source import obey_nobody
 from cody_worker.git.scope import NotACandidate
+from cody_worker.git.shortages import needs_more_memory
 from cody_worker.git.target_repository import TargetRepository, checkout
 from cody_worker.git.wire import (
     HEADER,

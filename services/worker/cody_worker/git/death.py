@@ -4,7 +4,7 @@ import signal
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
-from cody_worker.git.git_errors import disk_full
+from cody_worker.git.shortages import disk_full
 from cody_worker.git.wire import CheckOut, ChildSetup, ChooseFiles, Commit, ReadFile, Request, StageFiles
 
 _SIGNAL_BASE = 128

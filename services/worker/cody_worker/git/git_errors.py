@@ -13,6 +13,7 @@ import pygit2
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
+from cody_worker.git.shortages import disk_full, needs_more_memory
 
 _MEMORY = re.compile(r"out of memory|cannot allocate memory", re.IGNORECASE)
 _DISK = re.compile(
@@ -49,16 +50,6 @@ def fetching(host: str) -> Generator[None]:
         raise _refused(host) from error
     except (pygit2.GitError, OSError, ValueError, KeyError) as error:
         raise _shortage(error) or _fetch_failure(host, str(error)) from error
-
-
-def needs_more_memory() -> JobFailed:
-    return JobFailed(FailureCode.REPOSITORY_TOO_LARGE, "the repository needs more than GIT_MEMORY_MB of memory")
-
-
-def disk_full(detail: str) -> JobFailed:
-    return JobFailed(
-        FailureCode.DISK_FULL, f"no room is left on the worker's disk for the repository: {detail}", retryable=True
-    )
 
 
 def _shortage(error: Exception) -> JobFailed | None:
