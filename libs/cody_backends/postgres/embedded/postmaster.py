@@ -24,7 +24,9 @@ _OPTIONS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
     "io_method": "sync",  # no processes for reading ahead: this is a small database
-    "max_parallel_workers_per_gather": "0",  # these share memory in /dev/shm, of which containers have little
+    # Not in /dev/shm: containers have little of it, and what a killed server leaves there stays.
+    "dynamic_shared_memory_type": "mmap",
+    "max_parallel_workers_per_gather": "0",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "256MB",

@@ -16,7 +16,10 @@ _PAUSE_SECONDS = 0.05
 
 def clear_stale_server(database: Path, socket: Path) -> None:
     """Stop a server that still works on this folder, and remove the notes of its process number: PostgreSQL would not
-    start beside any living process of that number, and by now that may be somebody else's."""
+    start beside any living process of that number, and by now that may be somebody else's.
+
+    Only a process that the folder's own note names and that surely is its server is ever sent a signal.
+    """
     note = database / "postmaster.pid"
     pid = _noted_pid(note)
     for step in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
@@ -24,19 +27,11 @@ def clear_stale_server(database: Path, socket: Path) -> None:
             break
         _signal(pid, step)
         _wait_while(lambda: _serves(pid, database))
-    _end_orphans(database)
+    # Sessions of a server that was killed end by themselves; a new server does not start beside them.
+    _wait_while(lambda: _servers(database) != [])
     file = socket_file(socket)
     for trace in (note, file, file.with_name(f"{file.name}.lock")):
         trace.unlink(missing_ok=True)
-
-
-def _end_orphans(database: Path) -> None:
-    """Sessions of a server that was killed end by themselves, as soon as they look up from their work; a new server
-    does not start beside them."""
-    _wait_while(lambda: _servers(database) != [])
-    for orphan in _servers(database):
-        _signal(orphan, signal.SIGKILL)
-    _wait_while(lambda: _servers(database) != [])
 
 
 def _noted_pid(note: Path) -> int:
