@@ -11,12 +11,13 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import psutil
-from benchmarks.machine import describe_machine
 from msgspec import Struct
 
+from benchmarks.machine import describe_machine
 from cody_stand_ins.claude import ClaudeStandIn, claude_stand_in
 from tests.story.system import System, running_system
 from tests.support.repositories import make_repository
@@ -91,7 +92,8 @@ async def started(folder: Path, at_once: int) -> AsyncGenerator[tuple[System, Cl
 def make_repositories(root: Path, files: int, repositories: int) -> list[str]:
     """Files of about 3 KB, one change each, spread evenly."""
     names = [f"bench/r{number}" for number in range(repositories)]
-    filler = "".join(f"    value_{line} = {line}  # a line of ordinary length, so that it looks real\n" for line in range(40))
+    lines = [f"    value_{line} = {line}  # a line of ordinary length, so that it looks real\n" for line in range(40)]
+    filler = "".join(lines)
     for number, name in enumerate(names):
         mine = range(number, files, repositories)
         contents = {f"m{file}.py": f"def f{file}(x: Optional[int]):\n{filler}".encode() for file in mine}
@@ -102,8 +104,6 @@ def make_repositories(root: Path, files: int, repositories: int) -> list[str]:
 async def editing_seconds(system: System, job_id: str) -> float:
     """From the claim of the first run to the end of the last one."""
     answer = (await system.client.get(f"/jobs/{job_id}/repositories", params={"limit": 100})).json()
-    from datetime import datetime
-
     started = min(datetime.fromisoformat(run["startedAt"]) for run in answer["items"])
     ended = max(datetime.fromisoformat(run["endedAt"]) for run in answer["items"])
     return (ended - started).total_seconds()

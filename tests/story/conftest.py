@@ -63,7 +63,7 @@ def environment_for(database_url: str, stand_in: ClaudeStandIn, root: Path) -> d
 @pytest.fixture(scope="module")
 def shared_repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The root of the `shared_system`; each test adds repositories of its own."""
-    return tmp_path_factory.mktemp("shared") / "repositories"
+    return tmp_path_factory.mktemp("repositories")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,6 @@ async def shared_system(
     shared_repositories: Path,
 ) -> AsyncGenerator[System]:
     """One system for all tests of a module that need nothing of their own but repositories."""
-    shared_repositories.mkdir()
     environment = environment_for(module_database_url, module_stand_in, shared_repositories)
     folder = tmp_path_factory.mktemp("system")
     async with running_system(folder, environment) as running:

@@ -44,12 +44,17 @@ def _line(setting: Setting, readers: list[str]) -> str:
 
 
 def _shown(setting: Setting) -> str:
-    default = setting.default.value if isinstance(setting.default, Enum) else setting.default
     if setting.required:
         return "required"
-    if default is None or default == ():
-        return "-"
-    return f"`{', '.join(map(str, default)) if isinstance(default, tuple) else default}`"
+    match setting.default:
+        case None | ():
+            return "-"
+        case Enum(value=value):
+            return f"`{value}`"
+        case [*parts]:
+            return f"`{', '.join(map(str, parts))}`"
+        case plain:
+            return f"`{plain}`"
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:

@@ -3,7 +3,17 @@ imports heavy things where they are used."""
 
 import importlib
 
-_HEAVY = ("anthropic", "asyncpg", "pathspec", "pygit2", "stamina", "structlog", "yaml")
+_HEAVY = (
+    "anthropic",
+    "anthropic.resources.messages",  # the SDK imports it at the first call only
+    "anyio._backends._asyncio",
+    "asyncpg",
+    "pathspec",
+    "pygit2",
+    "stamina",
+    "structlog",
+    "yaml",
+)
 _OURS = ("cody_worker.git.child", "cody_worker.work")
 
 for _name in (*_HEAVY, *_OURS):
