@@ -5,6 +5,7 @@ fixture does for each adapter.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import pytest
@@ -113,12 +114,14 @@ def set_status_by_hand(job_store: JobStore, request: pytest.FixtureRequest) -> S
 
 @pytest.fixture(params=_ADAPTERS)
 def work_queue(request: pytest.FixtureRequest) -> WorkQueue:
-    return PostgresWorkQueue(_database_of(request))
+    """Waits for notifications alone: where one is missing, a test waits in vain."""
+    return PostgresWorkQueue(_database_of(request), look_again=timedelta(hours=1))
 
 
 @pytest.fixture(params=_ADAPTERS)
 def result_store(request: pytest.FixtureRequest) -> ResultStore:
-    return PostgresResultStore(_database_of(request))
+    """Waits for notifications alone: where one is missing, a test waits in vain."""
+    return PostgresResultStore(_database_of(request), look_again=timedelta(hours=1))
 
 
 @pytest.fixture(params=_ADAPTERS)

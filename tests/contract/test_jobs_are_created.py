@@ -156,6 +156,18 @@ async def test_a_half_created_job_that_nobody_writes_to_is_discarded(job_store: 
     assert await job_store.get_job(whole.id) == whole
 
 
+async def test_a_job_that_is_stopped_while_it_is_created_stays_stopped(job_store: JobStore) -> None:
+    wanted = new_job()
+    creation = asyncio.create_task(job_store.create_job(wanted, names(8_000)))
+    while not (await job_store.list_jobs(status=JobStatus.CREATING, limit=1, cursor=None)).items:
+        assert not creation.done()
+
+    await job_store.stop_job(wanted.id, status=JobStatus.CANCELLED, failure=None)
+
+    assert (await creation).status is JobStatus.CANCELLED
+    assert (await job_store.count_runs([wanted.id]))[wanted.id].unfinished == 0
+
+
 async def test_a_discarded_job_can_be_created_again(job_store: JobStore) -> None:
     job_id = await leave_half_created(job_store)
     await job_store.discard_half_created(older_than=timedelta(0))

@@ -138,6 +138,18 @@ async def test_a_run_that_was_lost_gets_a_shard_of_its_own(job_store: JobStore) 
     ]
 
 
+async def test_a_run_that_was_taken_from_a_silent_worker_gets_a_shard_of_its_own(job_store: JobStore) -> None:
+    job = await dispatched(job_store, 2)
+    await claim(job_store, job.id, "owner/r0", owner="silent", lease=OVER)
+    for repository in names(2):
+        await claim(job_store, job.id, repository)
+        await job_store.release_run(job.id, repository, owner=OWNER)
+
+    again = await dispatch(job_store, job.id)
+
+    assert await shards(job_store, job.id, again) == [("owner/r1",), ("owner/r0",)]
+
+
 async def test_a_run_that_was_lost_stays_alone_after_a_retry(job_store: JobStore) -> None:
     job = await dispatched(job_store, 3)
     for _ in range(2):

@@ -17,13 +17,18 @@ from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
 from cody_jobs.spans import SpanRecord
 
-_LOOK_AGAIN_SECONDS = 5.0
-"""As long as a waiting reader relies on notifications: they stop while the listening connection is lost."""
+_LOOK_AGAIN = timedelta(seconds=5)
 
 
 class PostgresResultStore:
-    def __init__(self, database: Database, *, span_bounds: SpanBounds | None = None) -> None:
+    """A waiting reader relies on notifications for `look_again` at most: they stop while the listening connection is
+    lost."""
+
+    def __init__(
+        self, database: Database, *, span_bounds: SpanBounds | None = None, look_again: timedelta = _LOOK_AGAIN
+    ) -> None:
         self._database = database
+        self._look_again = look_again
         self._span_bounds = span_bounds or SpanBounds()
         self._spansuntil_trim = 0
 
@@ -76,7 +81,7 @@ class PostgresResultStore:
                 left = until - clock()
                 if left <= 0:
                     return False
-                await listener.wait(min(left, _LOOK_AGAIN_SECONDS))
+                await listener.wait(min(left, self._look_again.total_seconds()))
         return True
 
     async def append_spans(self, spans: Sequence[SpanRecord]) -> None:

@@ -15,14 +15,17 @@ from cody_backends.postgres.texts import storable
 from cody_jobs.ports.work_queue import RECEIVES_ALLOWED, DeadLetter, QueueDepth, ReceivedMessage
 
 _CHANNEL = "cody_messages"
-_LOOK_AGAIN_SECONDS = 5.0
-"""As long as a waiting receiver relies on notifications: they stop while the listening connection is lost."""
+_LOOK_AGAIN = timedelta(seconds=5)
 _SHORTEST_PAUSE_SECONDS = 0.01
 
 
 class PostgresWorkQueue:
-    def __init__(self, database: Database) -> None:
+    """A waiting receiver relies on notifications for `look_again` at most: they stop while the listening connection is
+    lost."""
+
+    def __init__(self, database: Database, *, look_again: timedelta = _LOOK_AGAIN) -> None:
         self._database = database
+        self._look_again = look_again
 
     async def ping(self) -> None:
         await self._database.ping()
@@ -56,8 +59,13 @@ class PostgresWorkQueue:
                 left = until - clock()
                 if messages or left <= 0:
                     return messages
-                pause = await self._database.run_statement(partial(_seconds_until_next, queue=queue))
-                await listener.wait(min(left, max(pause, _SHORTEST_PAUSE_SECONDS)))
+                await listener.wait(min(left, await self._pause(queue)))
+
+    async def _pause(self, queue: str) -> float:
+        """Until the next message is visible, in seconds. Nothing comes earlier without a notification."""
+        pause = await self._database.run_statement(partial(_seconds_until_next, queue=queue))
+        longest = self._look_again.total_seconds()
+        return longest if pause is None else min(longest, max(pause, _SHORTEST_PAUSE_SECONDS))
 
     async def _take(self, *, queue: str, limit: int, visibility: timedelta) -> list[ReceivedMessage]:
         """Run a second time, after a lost answer, it looks first what it has taken already."""
@@ -154,13 +162,10 @@ _TAKE = """
 """
 
 
-async def _seconds_until_next(connection: Connection, *, queue: str) -> float:
-    """Until the next message is visible. It may come later still (somebody extends it), but not earlier without a
-    notification; and without one this is never long."""
-    seconds = await connection.fetchval(
+async def _seconds_until_next(connection: Connection, *, queue: str) -> float | None:
+    return await connection.fetchval(
         "SELECT extract(epoch FROM min(visible_at) - clock_timestamp())::float8 FROM messages WHERE queue = $1", queue
     )
-    return _LOOK_AGAIN_SECONDS if seconds is None else min(seconds, _LOOK_AGAIN_SECONDS)
 
 
 async def _extend(connection: Connection, *, queue: str, message: ReceivedMessage, visibility: timedelta) -> None:
