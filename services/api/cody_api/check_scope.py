@@ -1,6 +1,7 @@
 """Checks of what narrows a job to files (patterns, a regular expression), and of its model."""
 
 import re
+import threading
 import warnings
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ PATTERNS_PER_FIELD = 200
 PATTERN_LENGTH = 500
 MATCH_LENGTH = 2_000
 
+_WARNINGS = threading.Lock()
+"""Filters of warnings belong to the process; checks run in threads."""
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _ESCAPED = re.compile(r"\\.")
 _POSIX_CLASS = re.compile(r"\[:[a-z]+:\]")
@@ -81,7 +84,7 @@ def _wrong_with_brackets(pattern: str) -> str | None:
 
 def _wrong_with_expression(expression: str) -> str | None:
     try:
-        with warnings.catch_warnings():
+        with _WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             re.compile(expression)
     except (re.error, OverflowError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import re
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -102,3 +103,15 @@ async def test_the_documentation_needs_no_other_host(bare_app: Litestar, client_
 async def test_the_documentation_has_no_other_files(bare_client: httpx.AsyncClient) -> None:
     for name in ("page.html", "..%2Fcreate_app.py", "nothing"):
         assert (await bare_client.get(f"/docs/{name}")).status_code == 404
+
+
+def test_the_document_for_integrations_knows_every_code_and_its_example_is_accepted() -> None:
+    root = Path(__file__).parents[3]
+    text = (root / "docs/api.md").read_text("utf-8")
+    source = "\n".join(path.read_text("utf-8") for path in (root / "services/api/cody_api").rglob("*.py"))
+    codes = set(re.findall(r'code="(\w+)"|ProblemError\(\s*\d+,\s*"(\w+)"', source))
+    assert len(codes) > 30
+    for code in (first or second for first, second in codes):
+        assert f"`{code}`" in text, code
+    (body,) = re.findall(r"-d '(\{.+?\})'", text, flags=re.S)
+    assert parse_job_request(body.encode(), allowed=("acme/*",)).name == "Test Job"
