@@ -119,6 +119,7 @@ def _plan(local: Sequence[LocalRepository], patches: Path) -> RunPlan:
         local={repository.name: repository.path for repository in local},
         out=patches,
         branch=None,
+        show=lambda _report: None,
     )
 
 

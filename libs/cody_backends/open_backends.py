@@ -17,8 +17,9 @@ class Backends(Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def open_backends(settings: BackendSettings) -> AsyncGenerator[Backends]:
-    """Connect (and start the embedded server, apply migrations) and close at the end.
+async def open_backends(settings: BackendSettings, *, patience: float = 60.0) -> AsyncGenerator[Backends]:
+    """Connect (and start the embedded server, apply migrations) and close at the end. A database that does not answer
+    is waited for, `patience` seconds.
 
     The four share one small connection pool: PostgreSQL connections are few. Raises `Unavailable` when the database
     cannot be reached, `SettingsError` when a setting is the reason.
@@ -29,7 +30,7 @@ async def open_backends(settings: BackendSettings) -> AsyncGenerator[Backends]:
     from cody_backends.postgres.token_store import PostgresTokenStore
     from cody_backends.postgres.work_queue import PostgresWorkQueue
 
-    async with open_database(settings) as database:
+    async with open_database(settings, patience=patience) as database:
         yield Backends(
             jobs=PostgresJobStore(database),
             queue=PostgresWorkQueue(database),

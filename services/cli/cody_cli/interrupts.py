@@ -11,11 +11,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class Interrupts:
     """While `listening`, the first Ctrl-C only sets `first`: whoever waits for it ends in good order. Otherwise it
-    cancels the task that made this. A further one calls `at_once` before that."""
+    cancels the task that made this. A further one, and any while `ending`, calls `at_once` before that."""
 
     def __init__(self, task: asyncio.Task[object]) -> None:
         self.first = asyncio.Event()
         self.listening = False
+        self.ending = False
         self.at_once: Callable[[], None] = lambda: None
         self._task = task
 
@@ -34,7 +35,7 @@ class Interrupts:
             await asyncio.gather(doing, waiting, return_exceptions=True)
 
     def notice(self) -> None:
-        again = self.first.is_set()
+        again = self.first.is_set() or self.ending
         self.first.set()
         if again:
             self.at_once()

@@ -1,6 +1,6 @@
 """One job from the command line to patches: find or start a system, submit, follow, fetch what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,7 +25,8 @@ _UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 class RunPlan(Struct, frozen=True, kw_only=True):
     """`body` is the body of POST /jobs and `key` its Idempotency-Key: however often it is sent, it is one job.
-    `local` maps names of the job's repositories to their places on this machine. `out`: None, ./patches/<job id>."""
+    `local` maps names of the job's repositories to their places on this machine. `out`: None, ./patches/<job id>.
+    `show` is given what came of it, before a system of our own stops: workers may take some seconds to end."""
 
     body: bytes
     key: str
@@ -34,21 +35,14 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     local: Mapping[str, Path]
     out: Path | None
     branch: str | None
+    show: Callable[[JobReport], None]
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    report: JobReport
-    interrupted: bool
+async def run_job(plan: RunPlan, wish: Wish, console: Console) -> int:
+    """Follow the job to its end, also when the system that is used ends before: then one of our own goes on.
 
-    @property
-    def exit_code(self) -> int:
-        if self.interrupted:
-            return EXIT_INTERRUPTED
-        return 0 if self.report.succeeded else EXIT_FAILED
-
-
-async def run_job(plan: RunPlan, wish: Wish, console: Console) -> Ended:
-    """Follow the job to its end, also when the system that is used ends before: then one of our own goes on."""
+    Returns the exit code.
+    """
     progress = JobProgress("", plan.repositories)
     with interrupts() as ctrl_c:
         while True:
@@ -63,7 +57,7 @@ async def run_job(plan: RunPlan, wish: Wish, console: Console) -> Ended:
                     wish.say(f"{error.message}: the Cody Batch that was used has ended; going on without it")
 
 
-async def _run(plan: RunPlan, system: System, progress: JobProgress, console: Console, ctrl_c: Interrupts) -> Ended:
+async def _run(plan: RunPlan, system: System, progress: JobProgress, console: Console, ctrl_c: Interrupts) -> int:
     if system.stack is not None:
         await _tell_of_unfinished(system.api, progress.job_id, console)
     if not progress.job_id:
@@ -72,7 +66,11 @@ async def _run(plan: RunPlan, system: System, progress: JobProgress, console: Co
     with progress_view(progress, plan.title, console) as view:
         await follow_job(system.api, progress, view, ctrl_c)
     report = await collect(plan, system.api, progress)
-    return Ended(report=report, interrupted=ctrl_c.first.is_set())
+    plan.show(report)
+    ctrl_c.ending = True
+    if ctrl_c.first.is_set():
+        return EXIT_INTERRUPTED
+    return 0 if report.succeeded else EXIT_FAILED
 
 
 async def _tell_of_unfinished(api: Api, ours: str, console: Console) -> None:

@@ -29,9 +29,11 @@ PROGRAMS = ("api", "dispatcher")
 """In the order in which they are started and stopped: without the API nothing new comes in."""
 
 _GRACE_SECONDS = 25.0
+_SILENT_SECONDS = 2.0
 _QUICK_SECONDS = 10.0
 _QUICK_ENDS_ALLOWED = 5
 _LONGEST_PAUSE = 30.0
+_WAITING = "waiting for the {} to end: its workers finish what they are asking Claude (Ctrl-C ends everything at once)"
 
 
 class StackPlan(Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class Stack:
 
     async def _stop(self, name: str, child: "_Child") -> None:
         child.signal(signal.SIGTERM)
+        patience = asyncio.get_running_loop().call_later(_SILENT_SECONDS, self._say, _WAITING.format(name))
         try:
             async with asyncio.timeout(_GRACE_SECONDS):
                 await child.process.wait()
@@ -132,6 +135,8 @@ class Stack:
             self._say(f"{name} did not end within {_GRACE_SECONDS:g} s and was killed")
             child.signal(signal.SIGKILL)
             await child.process.wait()
+        finally:
+            patience.cancel()
         child.let_go()
 
     def _check_hope(self, name: str, code: int, quick_ends: int) -> None:

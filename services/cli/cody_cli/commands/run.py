@@ -80,13 +80,9 @@ def _run(environment: Mapping[str, str], job: JobFile, paths: list[Path], option
         local={repository.name: repository.path for repository in local},
         out=options["out"],
         branch=options["branch"],
+        show=print_json if as_json else lambda report: print_report(report, open_console()),
     )
-    ended = run_async(run_job(plan, wish, progress_console))
-    if as_json:
-        print_json(ended.report)
-    else:
-        print_report(ended.report, open_console())
-    return ended.exit_code
+    return run_async(run_job(plan, wish, progress_console))
 
 
 def _find_local(options: RunOptions) -> list[Path]:
