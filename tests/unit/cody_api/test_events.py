@@ -130,6 +130,34 @@ async def test_a_job_whose_last_event_was_lost_ends_all_the_same(backends: Backe
     assert b'"CANCELLED"' in chunks[-1]
 
 
+async def test_nobody_waits_for_an_end_that_was_told_already(backends: Backends, client: httpx.AsyncClient) -> None:
+    job_id = await submit(client, "acme/web")
+    await end_job(backends, job_id, "acme/web")
+    last = (await backends.results.read_events(job_id, after=0, limit=100))[-1].id
+    times = StreamTimes(keep_alive=NEVER, grace=NEVER)
+    chunks = stream_events(backends, job_id, after=last, stop=asyncio.Event(), times=times)
+    async with asyncio.timeout(20):
+        told = [chunk async for chunk in chunks]
+    assert told[-1].startswith(b"event: end\n")
+
+
+async def test_a_server_that_stops_does_not_say_that_all_was_told(
+    backends: Backends, client: httpx.AsyncClient
+) -> None:
+    """The job has ended, but its last event may still come: the client has to come back for it."""
+    job_id = await submit(client, "acme/web")
+    await backends.jobs.stop_job(job_id, status=JobStatus.CANCELLED, failure=None)
+    stop = asyncio.Event()
+    times = StreamTimes(keep_alive=NEVER, grace=NEVER)
+    chunks = stream_events(backends, job_id, after=0, stop=stop, times=times)
+    told = [await anext(chunks) for _ in range(2)]
+    rest = asyncio.create_task(anext(chunks, b"nothing"))  # pyright: ignore[reportArgumentType] (a coroutine here)
+    await wait_until(lambda: _is_running("wait-for-stop"), "the stream waits for the last event")
+    stop.set()
+    assert await rest == b"nothing"
+    assert told[1].startswith(b"id: ")
+
+
 async def test_a_silent_stream_is_kept_alive_by_comments(backends: Backends, client: httpx.AsyncClient) -> None:
     job_id = await submit(client, "acme/web")
     times = StreamTimes(keep_alive=timedelta(milliseconds=20))
@@ -179,8 +207,7 @@ async def test_a_client_that_leaves_frees_everything(remote: httpx.AsyncClient, 
         assert served.streams.open == 1
     await wait_until(lambda: served.streams.open == 0, "the stream is closed on our side, too")
     await wait_until(
-        lambda: not [task for task in asyncio.all_tasks() if task.get_name() in ("wait-for-events", "wait-for-stop")],
-        "nothing waits for it any more",
+        lambda: not _is_running("wait-for-events") and not _is_running("wait-for-stop"), "nothing waits for it any more"
     )
 
 
@@ -235,3 +262,7 @@ async def test_there_is_a_limit_to_streams(remote: httpx.AsyncClient, served: Se
     served.streams.open -= STREAMS_AT_ONCE
     assert (answer.status_code, answer.json()["code"]) == (503, "too_many_streams")
     assert answer.headers["retry-after"]
+
+
+def _is_running(name: str) -> bool:
+    return any(task.get_name() == name for task in asyncio.all_tasks())
