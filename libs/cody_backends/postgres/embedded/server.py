@@ -66,9 +66,10 @@ class EmbeddedServer:
 
     async def _connect_once(self, kwargs: dict[str, Any]) -> OwnConnection:
         return await connect(
-            host=str(self.socket_folder),
+            host=await asyncio.to_thread(os.path.realpath, self._layout.socket),
             port=PORT,
             user=USER,
+            password="",  # none is asked for; without this one would be looked for in the person's own files
             timeout=_CONNECT_SECONDS,
             **{"database": DATABASE, **kwargs},
         )
@@ -109,12 +110,19 @@ async def _become_user(layout: Layout) -> int:
     clock = asyncio.get_running_loop().time
     deadline = clock() + _PATIENCE_SECONDS
     while clock() < deadline:
-        user = await asyncio.to_thread(_open_users_lock, layout)
-        if try_shared(user) and is_in_place(user, layout.users_lock):
+        user = await asyncio.to_thread(_try_to_become_user, layout)
+        if user is not None:
             return user
-        os.close(user)
         await asyncio.sleep(_PAUSE_SECONDS)
     raise Unavailable(SERVER, f"an earlier server is still stopping (see {layout.log})")
+
+
+def _try_to_become_user(layout: Layout) -> int | None:
+    user = _open_users_lock(layout)
+    if try_shared(user) and is_in_place(user, layout.users_lock):
+        return user
+    os.close(user)
+    return None
 
 
 def _open_users_lock(layout: Layout) -> int:

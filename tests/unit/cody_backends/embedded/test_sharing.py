@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import psutil
 import pytest
+from blockbuster import blockbuster_ctx
 
 from cody_backends.postgres.embedded.layout import Layout
 from tests.support.wait import wait_until
@@ -84,6 +85,12 @@ async def test_a_supervisor_that_is_told_to_end_takes_the_server_with_it_and_bot
 
         assert before != await database.run_statement(lambda c: c.fetchval("SELECT pg_postmaster_start_time()"))
     await wait_until_nothing_runs(layout)
+
+
+async def test_starting_the_server_leaves_the_event_loop_free(layout: Layout) -> None:
+    with blockbuster_ctx():
+        async with database_in(layout) as database:
+            assert await database.run_statement(lambda c: c.fetchval("SELECT 1")) == 1
 
 
 async def _pass_the_time_for_the_supervisor_to_stop_it(layout: Layout) -> None:
