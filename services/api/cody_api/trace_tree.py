@@ -23,7 +23,7 @@ class SpanNode(Struct, kw_only=True, rename="camel"):
     duration_us: int
     status: str
     status_message: str | None
-    attributes: Mapping[str, str | int | float | bool]
+    attributes: Mapping[str, str | float | bool]
     linked: Annotated[bool, Meta(description="Whether it stands here by a link, not as a child.")] = False
     children: list["SpanNode"] = []
 
