@@ -93,9 +93,11 @@ class System:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def diff(self, job_id: str, repository: str) -> bytes | None:
+    async def diff(self, job_id: str, repository: str, *, partial: bool = False) -> bytes | None:
         """The run's patch; None where there is none."""
-        answer = await self.client.get(f"/jobs/{job_id}/repositories/{repository}/diff")
+        answer = await self.client.get(
+            f"/jobs/{job_id}/repositories/{repository}/diff", params={"partial": str(partial).lower()}
+        )
         return answer.content if answer.status_code == 200 else None
 
     async def ended(self, job_id: str, *, timeout: float = 240) -> dict[str, Any]:

@@ -76,8 +76,10 @@ async def test_a_bad_reply_fails_its_file_alone_and_is_never_applied(
     assert (job["status"], run["status"], run["failure"]["code"]) == ("FAILED", "FAILED", "files_failed")
     assert code in run["failure"]["message"]
     assert (run["files"]["edited"], run["files"]["failed"]) == (FILES - 1, 1)
-    patch = await shared_system.diff(job["id"], name)
+    assert await shared_system.diff(job["id"], name) is None
+    patch = await shared_system.diff(job["id"], name, partial=True)
     assert patch is not None
+    assert b"m0.py" in patch
     assert b"m1.py" not in patch
 
 

@@ -1,18 +1,28 @@
 """The diff of a run, or why there is none."""
 
 from cody_api.problems import ProblemError
+from cody_jobs.errors import ResultNotFound
 from cody_jobs.lifecycle import RUN_ENDED
 from cody_jobs.models import RepositoryRun, RunOutcome, RunStatus
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports import ResultStore
 
 
-async def find_diff(results: ResultStore, run: RepositoryRun) -> RunPatch:
-    """Raise `ProblemError` 404 with the reason. Only a run that succeeded has a diff: its checks have passed."""
+async def find_diff(results: ResultStore, run: RepositoryRun, *, partial: bool) -> RunPatch:
+    """Raise `ProblemError` 404 with the reason.
+
+    Only a run that succeeded has a whole diff: its checks have passed. `partial` also gives the diff of a failed run's
+    files that did not fail, where there are any.
+    """
     reason = why_no_diff(run)
-    if reason is not None:
+    if reason is None:
+        return await results.get_patch(run.job_id, run.repository)
+    if not (partial and run.status is RunStatus.FAILED):
         raise reason
-    return await results.get_patch(run.job_id, run.repository)
+    try:
+        return await results.get_patch(run.job_id, run.repository)
+    except ResultNotFound:
+        raise reason from None
 
 
 def why_no_diff(run: RepositoryRun) -> ProblemError | None:

@@ -158,6 +158,28 @@ async def test_without_a_diff_the_answer_says_why(
     assert words in answer.json()["detail"]
 
 
+async def test_a_failed_run_shows_its_partial_diff_only_when_asked(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    job_id = await submit(client, "acme/web")
+    await dispatch(backends, job_id)
+    await backends.results.put_patch(job_id, "acme/web", patch(DIFF))
+    await finish(backends, job_id, "acme/web", RunFailed(failure=FAILURE, files=FileCounts()))
+    address = f"/jobs/{job_id}/repositories/acme/web/diff"
+    assert (await client.get(address)).json()["code"] == "diff_run_failed"
+    assert (await client.get(address, params={"partial": "true"})).content == DIFF
+
+
+async def test_a_failed_run_without_any_diff_says_why_even_when_asked_for_a_part(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    job_id = await submit(client, "acme/web")
+    await dispatch(backends, job_id)
+    await finish(backends, job_id, "acme/web", RunFailed(failure=FAILURE, files=FileCounts()))
+    answer = await client.get(f"/jobs/{job_id}/repositories/acme/web/diff", params={"partial": "true"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "diff_run_failed")
+
+
 async def test_a_cancelled_run_has_no_diff_and_says_so(client: httpx.AsyncClient) -> None:
     job_id = await submit(client, "acme/web")
     await client.post(f"/jobs/{job_id}/cancel")

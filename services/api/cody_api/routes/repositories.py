@@ -20,6 +20,7 @@ from cody_jobs.ports import Role
 
 _RUN = "/jobs/{job_id:str}/repositories/{owner:str}/{name:str}"
 DIFF = "text/x-diff"
+Partial = Annotated[bool, QueryParameter(description="Of a failed run, the diff of the files that did not fail.")]
 
 
 @get(
@@ -76,9 +77,12 @@ async def get_repository(
     responses=problems(400, 401, 403, 404),
     response_description="The diff, byte for byte as `git apply --index` takes it at the base commit.",
 )
-async def get_diff(backends: NamedDependency[Backends], job_id: JobId, owner: Owner, name: Name) -> Response[bytes]:
+async def get_diff(
+    backends: NamedDependency[Backends], job_id: JobId, owner: Owner, name: Name, *, partial: Partial = False
+) -> Response[bytes]:
     """404 says why there is none: the run has not ended, changed nothing (and why), or failed (and with what)."""
-    patch = await find_diff(backends.results, await _find_run(backends, job_id, owner, name))
+    run = await _find_run(backends, job_id, owner, name)
+    patch = await find_diff(backends.results, run, partial=partial)
     headers = {
         "Content-Type": DIFF,  # without a charset: files of any encoding are in it
         "Cody-Base-Commit": patch.base_commit,
