@@ -100,6 +100,7 @@ async def test_who_waits_is_woken_by_the_next_event(result_store: ResultStore) -
         waiting = [
             group.create_task(result_store.wait_for_events(JOB, after=before.id, timeout=LONG)) for _ in range(5)
         ]
+        assert not await result_store.wait_for_events(OTHER_JOB, after=0, timeout=SHORT)
         await result_store.record_file(record())
 
     assert [task.result() for task in waiting] == [True] * 5
