@@ -148,15 +148,13 @@ _TAKE = """
         SELECT id, receives FROM messages WHERE queue = $1 AND visible_at <= now()
         ORDER BY visible_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ), dead AS (
-        DELETE FROM messages USING next WHERE messages.id = next.id AND next.receives >= $5
-        RETURNING messages.*
+        DELETE FROM messages WHERE id = ANY (ARRAY (SELECT id FROM next WHERE receives >= $5)) RETURNING *
     ), buried AS (
         INSERT INTO dead_letters (id, queue, body, attributes, reason, receives)
         SELECT id, queue, body, attributes, $6, receives FROM dead
     ), taken AS (
-        UPDATE messages SET receives = messages.receives + 1, receipt = $4, visible_at = now() + $3::interval
-        FROM next WHERE messages.id = next.id AND next.receives < $5
-        RETURNING messages.*
+        UPDATE messages SET receives = receives + 1, receipt = $4, visible_at = now() + $3::interval
+        WHERE id = ANY (ARRAY (SELECT id FROM next WHERE receives < $5)) RETURNING *
     )
     SELECT *, true AS taken FROM taken UNION ALL SELECT *, false FROM dead
 """

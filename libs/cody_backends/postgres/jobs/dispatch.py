@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.jobs.again import queue_again
+from cody_backends.postgres.jobs.read import has_unfinished
 from cody_backends.postgres.jobs.rows import find_job_row, lock_job_row, shard_from
 from cody_jobs.errors import RunNotFound
 from cody_jobs.lifecycle import check_job_step
@@ -18,7 +19,7 @@ async def begin_attempt(connection: Connection, *, job_id: str, repositories_per
     if status not in {JobStatus.PENDING, JobStatus.RUNNING}:
         return None
     attempt = await _attempt_without_compute(connection, job_id)
-    if attempt is None and status is JobStatus.PENDING and not await _has_unfinished(connection, job_id):
+    if attempt is None and status is JobStatus.PENDING and not await has_unfinished(connection, job_id):
         await queue_again(connection, job_id)
     attempt = attempt or await _cut(connection, job_id, job["attempt"] + 1, repositories_per_shard)
     if status is JobStatus.PENDING or attempt is not None:
@@ -53,17 +54,6 @@ async def _attempt_without_compute(connection: Connection, job_id: str) -> Attem
         job_id,
     )
     return Attempt(job_id=job_id, number=row["number"], shards=row["shards"], compute_id=None) if row else None
-
-
-async def _has_unfinished(connection: Connection, job_id: str) -> bool:
-    return await connection.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM repository_runs WHERE job_id = $1 AND status IN ('QUEUED', 'DISPATCHED', 'RUNNING')
-        )
-        """,
-        job_id,
-    )
 
 
 async def _cut(connection: Connection, job_id: str, number: int, repositories_per_shard: int) -> Attempt | None:
@@ -167,7 +157,6 @@ async def list_open_shards(connection: Connection, *, limit: int) -> list[OpenSh
         SELECT shards.*, compute_id, jobs.status AS job_status, EXISTS (
             SELECT FROM repository_runs AS run
             WHERE run.job_id = shards.job_id AND run.attempt = shards.attempt AND run.shard = index
-                AND run.status IN ('DISPATCHED', 'RUNNING')
                 AND run.status = 'RUNNING' AND run.lease_expires_at <= now()
         ) AS silent
         FROM shards

@@ -7,7 +7,7 @@ import msgspec
 
 from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.jobs.hold import worker_lost
-from cody_backends.postgres.jobs.read import count_runs
+from cody_backends.postgres.jobs.read import count_runs, has_unfinished
 from cody_backends.postgres.jobs.rows import find_job_row, job_from, lock_job_row, steps_to
 from cody_backends.postgres.texts import storable_failure
 from cody_jobs.errors import IllegalTransition, RunNotFound
@@ -48,9 +48,9 @@ async def _close_shard(connection: Connection, job_id: str, attempt: int, index:
 async def _settle(connection: Connection, job_id: str, mark: UUID) -> None:
     """Each shard's last run is committed before its call of `end_shard`, and these calls take turns by the lock on
     the job: the last one sees that nothing is unfinished."""
-    counts = (await count_runs(connection, job_ids=[job_id]))[job_id]
-    if counts.unfinished:
+    if await has_unfinished(connection, job_id):
         return
+    counts = (await count_runs(connection, job_ids=[job_id]))[job_id]
     status = job_status_at_end(counts)
     check_job_step(JobStatus.RUNNING, status)
     await _end_job(connection, job_id, status, await _failure_of(connection, job_id, counts), mark)

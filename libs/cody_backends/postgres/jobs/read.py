@@ -65,6 +65,17 @@ async def count_runs(connection: Connection, *, job_ids: Sequence[str]) -> dict[
     return {job_id: RunCounts(**numbers) for job_id, numbers in counted.items()}
 
 
+async def has_unfinished(connection: Connection, job_id: str) -> bool:
+    return await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM repository_runs WHERE job_id = $1 AND status IN ('QUEUED', 'DISPATCHED', 'RUNNING')
+        )
+        """,
+        job_id,
+    )
+
+
 async def list_runs(
     connection: Connection, *, job_id: str, status: RunStatus | None, limit: int, cursor: str | None
 ) -> Page[RepositoryRun]:
