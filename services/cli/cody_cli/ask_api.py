@@ -6,6 +6,7 @@ from typing import TypeVar
 from cody_cli.api import Api, open_api
 from cody_cli.find_api import find_api
 from cody_cli.output import run_async
+from cody_cli.tracing import traced
 
 T = TypeVar("T")
 
@@ -16,4 +17,5 @@ def ask_api(environment: Mapping[str, str], work: Callable[[Api], Awaitable[T]])
 
 async def _ask(environment: Mapping[str, str], work: Callable[[Api], Awaitable[T]]) -> T:
     async with open_api(find_api(environment)) as api:
-        return await work(api)
+        with traced(api.client, environment):
+            return await work(api)

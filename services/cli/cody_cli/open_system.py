@@ -15,6 +15,7 @@ from cody_cli.find_api import Address, find_api
 from cody_cli.readiness import answers
 from cody_cli.stack import Stack, StackPlan, running_stack
 from cody_cli.tokens import temporary_token
+from cody_cli.tracing import traced
 
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
@@ -66,6 +67,7 @@ async def open_system(wish: Wish) -> AsyncGenerator[System]:
         found = await _find_or_start(wish, opened)
         address, stack = found if isinstance(found, tuple) else (found, None)
         api = await opened.enter_async_context(open_api(address, pauses=_PAUSES))
+        opened.enter_context(traced(api.client, wish.environment))
         yield System(api=api, stack=stack, remote=bool(wish.environment.get("CODY_API_URL", "").strip()))
 
 

@@ -42,14 +42,15 @@ def print_tree(trace: TraceView, console: Console, *, depth: int) -> None:
 
 
 def _walk(spans: Sequence[SpanView], level: int, depth: int) -> Generator[tuple[int, SpanView | int]]:
-    """Spans with their level; a number stands for that many that are left out."""
+    """Spans with their level, without database statements; a number stands for that many that are left out."""
     if level == depth:
         return
-    for span in spans[:_CHILDREN_SHOWN]:
+    shown = [span for span in spans if not _is_statement(span)]
+    for span in shown[:_CHILDREN_SHOWN]:
         yield level, span
         yield from _walk(span.children, level + 1, depth)
-    if len(spans) > _CHILDREN_SHOWN:
-        yield level, len(spans) - _CHILDREN_SHOWN
+    if len(shown) > _CHILDREN_SHOWN:
+        yield level, len(shown) - _CHILDREN_SHOWN
 
 
 def _span_cells(trace: TraceView, span: SpanView, level: int) -> list[Text | str]:
@@ -74,9 +75,9 @@ def _step_cells(step: StepView) -> list[str]:
     return [step.name, step.service, str(step.count), *times, str(step.failed or "")]
 
 
-def _is_statement(step: StepView) -> bool:
-    """Spans of the database driver are named after the SQL verb."""
-    return step.name.isalpha() and step.name.isupper()
+def _is_statement(span: StepView | SpanView) -> bool:
+    """Spans of the database driver are named after the SQL verb; there are too many of them to be read."""
+    return span.name.isalpha() and span.name.isupper()
 
 
 def _database_cells(service: str, statements: Sequence[StepView]) -> list[str]:

@@ -10,7 +10,6 @@ from cody_jobs.errors import CodyError, SettingsError, Unavailable
 from cody_runtime.logs import configure_logs
 from cody_runtime.settings import load_settings
 
-
 _PATIENCE_SECONDS = 5.0
 """An operator is waiting; the programs wait longer."""
 

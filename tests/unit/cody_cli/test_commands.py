@@ -235,3 +235,18 @@ async def test_the_token_of_this_machine_goes_to_no_other_api(client: CodyBatch,
     (data / "api.json").write_text(f'{{"url": "{api.url}", "pid": 1}}')
     await client.run("list", environment={"CODY_API_TOKEN": "", "CODY_API_URL": ""})
     assert api.requests[1].headers["authorization"] == "Bearer cody_local"
+
+
+async def test_a_trace_begins_at_the_command_where_there_is_a_collector(client: CodyBatch, api: FakeApi) -> None:
+    api.answer("POST /jobs", as_json(samples.job(), 202))
+    api.answer("POST /v1/traces", Answer(kind="application/x-protobuf"))
+    api.answer("POST /v1/metrics", Answer(kind="application/x-protobuf"))
+    arguments = ("submit", "--repository", "a/b", "--prompt", "p", "--json")
+    plain = await client.run(*arguments)
+    traced = await client.run(*arguments, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": api.url})
+    assert (plain.code, traced.code) == (0, 0), traced.err
+    first, second = (request for request in api.requests if request.path == "/jobs")
+    (exported,) = (request for request in api.requests if request.path == "/v1/traces")
+    assert "traceparent" not in first.headers
+    trace_id = second.headers["traceparent"].split("-")[1]
+    assert bytes.fromhex(trace_id) in exported.body

@@ -31,7 +31,7 @@ async def test_the_demo_shows_diffs_that_apply_and_leaves_nothing_behind(tmp_pat
     assert "run_repository" in out
     assert len(family) >= 3
     await wait_until(lambda: not any(child.is_running() for child in family.values()), "all its programs ended", 30)
-    assert os.listdir(tmp_path) == []
+    assert _files(tmp_path) == []
 
 
 def _is_ours(process: psutil.Process, folder: Path) -> bool:
@@ -39,3 +39,7 @@ def _is_ours(process: psutil.Process, folder: Path) -> bool:
         return process.environ().get("HOME") == str(folder)
     except psutil.Error:
         return False
+
+
+def _files(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]

@@ -44,6 +44,7 @@ def _print_table(jobs: "tuple[JobView, ...]") -> None:
         tell("There are no jobs.")
         return
     table = plain_table("job", "status", "done", "failed", "created", "name")
+    table.columns[0].no_wrap = True  # an id that is broken in two cannot be copied
     for job in jobs:
         done = f"{job.counts.succeeded + job.counts.failed + job.counts.cancelled}/{job.repositories}"
         created = f"{job.created_at.astimezone():%Y-%m-%d %H:%M}"

@@ -10,7 +10,7 @@ from cody_cli.output import json_option, open_console, print_json
 
 @click.command()
 @click.argument("job")
-@click.option("--depth", type=click.IntRange(0, 20), default=4, show_default=True, help="Levels of the tree; 0: none.")
+@click.option("--depth", type=click.IntRange(0, 20), default=8, show_default=True, help="Levels of the tree; 0: none.")
 @json_option
 @click.pass_obj
 def trace(environment: Mapping[str, str], *, job: str, depth: int, as_json: bool) -> None:
