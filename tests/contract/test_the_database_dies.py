@@ -38,7 +38,9 @@ async def folder() -> AsyncGenerator[Path]:
 
 def kill_server(folder: Path) -> None:
     pid_file = Layout(data=str(folder)).database / "postmaster.pid"
-    os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
+    pid = int(pid_file.read_text().splitlines()[0])
+    assert pid > 1
+    os.kill(pid, signal.SIGKILL)
 
 
 async def work_on_shard(backends: Backends, job_id: str, index: int, done: asyncio.Queue[str]) -> bool:
