@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from msgspec import Raw, Struct
-from tests.support.repositories import run_git
 
 from cody_backends.open_backends import Backends, open_backends
 from cody_backends.settings import BackendSettings
@@ -23,6 +22,7 @@ from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.git.repository_process import GitLauncher
 from cody_worker.run_shard import ShardWork, Tools
 from cody_worker.settings import WorkerSettings
+from tests.support.repositories import run_git
 
 Script = Callable[[ClaudeRequest], Awaitable[ToolUse]]
 

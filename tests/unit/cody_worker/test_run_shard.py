@@ -2,9 +2,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.support.repositories import run_git
-from tests.support.wait import wait_until
-from tests.unit.cody_worker.conftest import ShardBench, edit, leave, usage
 
 from cody_jobs.errors import Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned
@@ -13,6 +10,9 @@ from cody_jobs.outcomes import LeftAlone
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_worker.claude import ClaudeFailed, ClaudeRequest, NoMoreAnswers, ToolUse
 from cody_worker.run_repository import NO_PUBLISHER
+from tests.support.repositories import run_git
+from tests.support.wait import wait_until
+from tests.unit.cody_worker.conftest import ShardBench, edit, leave, usage
 
 
 async def test_a_shard_ends_with_a_patch_per_repository_and_the_job_with_it(bench: ShardBench) -> None:
