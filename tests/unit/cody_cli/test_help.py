@@ -2,7 +2,10 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
 from cody_cli.command_list import cody_batch, ops
@@ -36,6 +39,24 @@ def test_every_command_of_the_list_is_there(group: LazyGroup) -> None:
         assert command is not None
         assert command.name == name
         assert command.help
+
+
+def test_the_documentation_names_every_command_and_option() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    for path, command in _commands("", cody_batch):
+        assert isinstance(command, click.Group) or path.strip() in text, path
+        for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
+            assert option.opts[0] in text, f"{path} {option.opts[0]}"
+
+
+def _commands(path: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from _commands(f"{path} {name}", command)
 
 
 async def test_an_unknown_command_or_option_is_a_usage_error(cody: CodyBatch) -> None:
