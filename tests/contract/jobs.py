@@ -105,3 +105,8 @@ async def ended(store: JobStore, results: dict[str, RunResult]) -> Job:
     end = await store.end_shard(job.id, 1, 0)
     assert end.job_ended_now
     return end.job
+
+
+async def shards(store: JobStore, job_id: str, attempt: Attempt | None) -> list[tuple[str, ...]]:
+    assert attempt is not None
+    return [(await store.get_shard(job_id, attempt.number, index)).repositories for index in range(attempt.shards)]
