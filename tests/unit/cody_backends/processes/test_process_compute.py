@@ -30,7 +30,7 @@ async def opened(
     )
     lines: list[str] = [] if said is None else said
     async with open_processes(
-        worker, at_once=2, folder=folder / "workers", grace=0.5, ended_kept=ended_kept, forward=lines.append
+        worker, at_once=2, folder=folder / "workers", grace=20, ended_kept=ended_kept, forward=lines.append
     ) as compute:
         yield compute
 
