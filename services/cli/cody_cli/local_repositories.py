@@ -29,11 +29,10 @@ def find_repositories(paths: Sequence[Path], folder: Path | None) -> list[Path]:
 
 
 def register_repositories(root: Path, paths: Iterable[Path]) -> list[LocalRepository]:
-    """Link each repository as root/local/<name>; the same path always keeps the name that it got first."""
+    """Link each repository as root/local/<name>; the same path gets the same name again."""
     owner = root / OWNER
     owner.mkdir(parents=True, exist_ok=True)
-    known = {Path(os.path.realpath(link)): link.name for link in sorted(owner.iterdir()) if link.is_symlink()}
-    return [LocalRepository(name=f"{OWNER}/{known.get(path) or _link(owner, path)}", path=path) for path in paths]
+    return [LocalRepository(name=f"{OWNER}/{_link(owner, path)}", path=path) for path in paths]
 
 
 def uncommitted_changes(path: Path) -> bool:
@@ -88,7 +87,7 @@ def _link(owner: Path, path: Path) -> str:
         try:
             (owner / name).symlink_to(path)
         except FileExistsError:
-            if Path(os.path.realpath(owner / name)) != path:  # else another `run` was faster
+            if Path(os.path.realpath(owner / name)) != path:  # else it is the link that we want
                 number += 1
                 continue
         return name
