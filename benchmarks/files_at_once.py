@@ -1,7 +1,7 @@
 """Wall time, CPU and memory of one worker against the ideal, with a stand-in of one second latency.
 
-The ideal is latency × requests ÷ files at once: what a worker would need that costs nothing itself. A request's wait
-is the stand-in's; everything else (git, SDK, stores, spans) is ours.
+The ideal is the latency of all requests, one after the other, divided by the files at once: what a worker would need
+that costs nothing itself. A request's wait is the stand-in's; everything else (git, SDK, stores, spans) is ours.
 
     ./dev bench files_at_once [--at-once 8 64] [--rounds 20] [--repositories 4]
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
-from benchmarks.machine import describe_machine
+from benchmarks.tables import print_head, print_machine, print_row
 from cody_stand_ins.claude import ClaudeStandIn, claude_stand_in
 from tests.story.system import System, running_system
 from tests.support.repositories import make_repository
@@ -44,15 +44,32 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="requests ÷ files at once")
     parser.add_argument("--repositories", type=int, default=4)
     options = parser.parse_args()
-    print(describe_machine())
-    print("files at once | requests | ideal s | measured s | ratio | worker CPU s | CPU ms a file | worker peak MB")
+    print_machine()
+    print_head(
+        "files at once",
+        "requests",
+        "ideal s",
+        "measured s",
+        "ratio",
+        "worker CPU s",
+        "CPU ms a file",
+        "worker peak MB",
+    )
     for at_once in options.at_once:
-        measured = asyncio.run(measure(at_once, at_once * options.rounds, options.repositories))
-        print(
-            f"{measured.at_once:13} | {measured.requests:8} | {measured.ideal:7.1f} | {measured.seconds:10.1f} | "
-            f"{measured.seconds / measured.ideal:5.2f} | {measured.worker_cpu_seconds:12.1f} | "
-            f"{1000 * measured.worker_cpu_seconds / measured.requests:13.1f} | {measured.worker_peak_mb:14.0f}"
-        )
+        show(asyncio.run(measure(at_once, at_once * options.rounds, options.repositories)))
+
+
+def show(measured: Measured) -> None:
+    print_row(
+        measured.at_once,
+        f"{measured.requests:,}",
+        f"{measured.ideal:.1f}",
+        f"{measured.seconds:.1f}",
+        f"{measured.seconds / measured.ideal:.2f}",
+        f"{measured.worker_cpu_seconds:.1f}",
+        f"{1000 * measured.worker_cpu_seconds / measured.requests:.1f}",
+        f"{measured.worker_peak_mb:.0f}",
+    )
 
 
 async def measure(at_once: int, files: int, repositories: int) -> Measured:

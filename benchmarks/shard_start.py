@@ -1,4 +1,4 @@
-"""How long from `Compute.start` until the worker's first line runs: `python -m benchmarks.shard_start`.
+"""How long from `Compute.start` until the worker's first line runs: `./dev bench shard_start`.
 
 The fork server imports what the real worker needs (`cody_worker.preload`); the worker of this measurement only says
 the time. Shards are started one after the other, then several at once.
@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.tables import print_head, print_machine, print_row
 from cody_backends.processes.compute import WorkerProgram, open_processes
 from cody_jobs.ports import Compute, ComputeRequest, ShardState
 
@@ -29,6 +30,8 @@ def run(_arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 async def main() -> None:
+    print_machine()
+    print_head("what", "shards", "median ms", "longest ms")
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder)
         worker = WorkerProgram(
@@ -39,7 +42,7 @@ async def main() -> None:
         opened = time.monotonic()
         async with open_processes(worker, at_once=AT_ONCE, folder=notes / "workers") as compute:
             first = await _started(compute, notes, "first", 1)
-            print(f"first worker after opening, imports included: {(max(first) - opened) * 1000:.0f} ms")
+            _show("the first one after opening, imports included", [(max(first) - opened) * 1000])
             await _measure(compute, notes)
 
 
@@ -49,10 +52,10 @@ async def _measure(compute: Compute, notes: Path) -> None:
         begun = time.monotonic()
         (at_work,) = await _started(compute, notes, f"alone-{number}", 1)
         alone.append((at_work - begun) * 1000)
-    _show(f"{SHARDS} shards, one after the other", alone)
+    _show("one after the other", alone)
     begun = time.monotonic()
     together = [(at_work - begun) * 1000 for at_work in await _started(compute, notes, "together", AT_ONCE)]
-    _show(f"{AT_ONCE} shards at once", together)
+    _show("at once", together)
 
 
 async def _started(compute: Compute, notes: Path, name: str, shards: int) -> list[float]:
@@ -68,7 +71,8 @@ async def _started(compute: Compute, notes: Path, name: str, shards: int) -> lis
 
 
 def _show(what: str, milliseconds: list[float]) -> None:
-    print(f"{what}: median {statistics.median(milliseconds):.1f} ms, longest {max(milliseconds):.1f} ms")
+    median, longest = statistics.median(milliseconds), max(milliseconds)
+    print_row(what, len(milliseconds), f"{median:.1f}", f"{longest:.1f}")
 
 
 if __name__ == "__main__":

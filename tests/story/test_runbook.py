@@ -28,8 +28,10 @@ from cody_stand_ins.claude import ClaudeStandIn
 from tests.support.repositories import make_repository
 from tests.support.wait import wait_until
 
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+ROOT = Path(__file__).parents[2]
+RUNBOOK = ROOT / "docs" / "runbook.md"
 MODES = ("embedded", "self-hosted")
+_STRICT = "set -euo pipefail; trap 'echo \"exit code $? of: $BASH_COMMAND\"' ERR\n"
 _BLOCK = re.compile(r"^```sh *(\S*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -63,16 +65,22 @@ class Operator:
         (text,) = (block.text for block in self.blocks if block.when == when)
         return text
 
-    def while_running(self) -> list[str]:
-        """In their order, without the one that sets the variables."""
-        return [block.text for block in self.blocks if block.when in {"", self.mode}][1:]
+    def while_running(self) -> str:
+        """All of them in their order, in one shell, without the one that sets the variables."""
+        return "\n".join(
+            block.text for block in self.blocks if block.when in {"", self.mode} and block != self._prelude
+        )
 
-    async def run(self, block: str, *, prelude: bool = True) -> str:
-        """The output of a block; fails with it when any of its commands does."""
-        first = next(each.text for each in self.blocks if each.when == self.mode) if prelude else ""
-        process = await self._start("set -euo pipefail\n" + first + block.replace("JOB", self.job))
+    @property
+    def _prelude(self) -> Block:
+        return next(block for block in self.blocks if block.when == self.mode)
+
+    async def run(self, commands: str, *, prelude: bool = True) -> str:
+        """Their output; fails when any of them does, with all that was said until then and which one it was."""
+        first = self._prelude.text if prelude else ""
+        process = await self._start(_STRICT + first + commands.replace("JOB", self.job))
         said, _ = await process.communicate()
-        assert process.returncode == 0, f"{block}\nended with {process.returncode}:\n{said.decode()}"
+        assert process.returncode == 0, said.decode()
         return said.decode()
 
     @asynccontextmanager
@@ -80,7 +88,7 @@ class Operator:
         """The system as the runbook starts and ends it; `environment` is the programs' alone."""
         process = await self._start("exec " + self.only("start"), **environment)
         try:
-            await wait_until(self._serves, "the api serves", timeout=60)
+            await wait_until(lambda: self._serves(process), "the api serves", timeout=60)
             yield
             await self.run(self.only(end), prelude=False)
         except BaseException:
@@ -88,19 +96,29 @@ class Operator:
             raise
         finally:
             await asyncio.wait_for(process.communicate(), timeout=60)
-        await wait_until(self._database_has_ended, "the embedded database has ended", timeout=40)
+        await wait_until(self._api_has_ended, "the api has ended", timeout=40)
+        await self.database_has_ended(self.data)
 
-    async def _serves(self) -> bool:
-        if not (self.data / "up.json").exists():
+    async def _serves(self, process: asyncio.subprocess.Process) -> bool:
+        assert process.returncode is None, (self.data / "cody-batch.log").read_text()
+        try:
+            serving = msgspec.json.decode((self.data / "up.json").read_bytes())
+        except FileNotFoundError:
             return False
-        url = msgspec.json.decode((self.data / "up.json").read_bytes())["url"]
-        asked = await self._start(f"curl -fsS {url}/health/ready")
+        return serving["pid"] == process.pid and await self._answers()
+
+    async def _api_has_ended(self) -> bool:
+        return not await self._answers()
+
+    async def _answers(self) -> bool:
+        asked = await self._start(f"curl -fsS http://127.0.0.1:{self.environment['API_PORT']}/health/ready")
         await asked.communicate()
         return asked.returncode == 0
 
-    def _database_has_ended(self) -> bool:
-        lock = Layout(data=str(self.data)).supervisor_lock
-        return self.mode != "embedded" or not is_held(lock)
+    async def database_has_ended(self, data: Path) -> None:
+        lock = Layout(data=str(data)).supervisor_lock
+        if self.mode == "embedded":
+            await wait_until(lambda: not is_held(lock), f"the database in {data} has ended", timeout=40)
 
     async def _start(self, script: str, **environment: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -130,6 +148,12 @@ def operator(
     return Operator(tmp_path, request.param, environment)
 
 
+@pytest.fixture
+def operator_at_rest(tmp_path: Path) -> Operator:
+    """One without a system."""
+    return Operator(tmp_path, "embedded", {})
+
+
 async def test_every_command_of_the_runbook_works(
     operator: Operator, repositories: Path, stand_in: ClaudeStandIn
 ) -> None:
@@ -141,11 +165,27 @@ async def test_every_command_of_the_runbook_works(
         operator.job = await submit_and_fail(operator)
         await send_nonsense(operator)
     async with operator.up(end="kill", CLAUDE_API_KEY=stand_in.key):
-        said = [await operator.run(block) for block in operator.while_running()]
-    check_what_was_said("".join(said), operator.job)
+        check_what_was_said(await operator.run(operator.while_running()), operator.job)
     async with operator.up(CLAUDE_API_KEY=stand_in.key):
         assert status_of(await operator.run("cody-batch show JOB --json")) == "SUCCEEDED"
-    await operator.run(operator.only("stopped"), prelude=False) if operator.mode == "embedded" else None
+    if operator.mode == "embedded":
+        assert "admin" in await operator.run(operator.only("stopped"), prelude=False)
+        await operator.database_has_ended(operator.data.with_name("data.restored"))
+
+
+def test_every_log_event_that_the_runbook_names_exists() -> None:
+    rows = re.findall(r"^\| (?:all|api|dispatcher|worker) \| ([^|]+) \|", RUNBOOK.read_text(), re.M)
+    named = {event for row in rows for event in re.findall(r"`(\w+)`", row)}
+    sources = [path.read_text() for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
+    assert len(named) > 20
+    assert [event for event in sorted(named) if not any(f'"{event}"' in source for source in sources)] == []
+
+
+async def test_every_command_that_the_runbook_mentions_exists(operator_at_rest: Operator) -> None:
+    """Those in the text, which stand for no moment at which they could be run."""
+    mentioned = set(re.findall(r"`(cody-batch(?: [a-z-]+)+)", RUNBOOK.read_text()))
+    assert len(mentioned) > 3
+    await operator_at_rest.run("\n".join(f"{command} --help" for command in sorted(mentioned)), prelude=False)
 
 
 async def submit_and_fail(operator: Operator) -> str:
