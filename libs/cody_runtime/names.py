@@ -27,6 +27,7 @@ SPAN_VERIFY = "verify"
 SPAN_COMMIT = "commit"
 
 METRIC_JOBS = "cody.jobs"
+"""Ended jobs by status, counted by whoever ended them."""
 METRIC_RUNS = "cody.runs"
 METRIC_FILES = "cody.files"
 METRIC_COST = "cody.claude.cost"

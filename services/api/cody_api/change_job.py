@@ -8,6 +8,7 @@ from cody_jobs.events import JobFinished, JobRetried
 from cody_jobs.messages import JobStopped, JobSubmitted
 from cody_jobs.models import Job, JobStatus
 from cody_runtime import names
+from cody_runtime.telemetry import get_meter
 
 
 async def cancel_job(backends: Backends, job_id: str) -> Job:
@@ -18,6 +19,7 @@ async def cancel_job(backends: Backends, job_id: str) -> Job:
     trace.get_current_span().set_attribute(names.JOB_ID, job_id)
     end = await backends.jobs.stop_job(job_id, status=JobStatus.CANCELLED, failure=None)
     if end.job_ended_now:
+        get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": end.job.status})
         await tell(backends.results, job_id, JobFinished(status=end.job.status, failure=end.job.failure))
     await send_message(backends.queue, JobStopped(job_id=job_id))
     return end.job

@@ -84,8 +84,10 @@ class Api:
             if cursor is None:
                 return
 
-    async def diff(self, job_id: str, repository: str) -> bytes:
-        return (await self._ask("GET", f"{run_path(job_id, repository)}/diff")).content
+    async def diff(self, job_id: str, repository: str, *, partial: bool = False) -> bytes:
+        """`partial`: also of a failed run, whose diff holds the files that did not fail."""
+        path = f"{run_path(job_id, repository)}/diff"
+        return (await self._ask("GET", path, {"partial": "true"} if partial else None)).content
 
     async def cancel(self, job_id: str) -> JobView:
         return self._decode(await self._ask("POST", f"{job_path(job_id)}/cancel"), JobView)

@@ -62,6 +62,7 @@ class ShardWork:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._held: set[str] = set()
         self._left_unfinished = False
+        self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
         self._editor = FileEditor(
             job,
@@ -183,6 +184,10 @@ class ShardWork:
         await self._tools.backends.results.append_events(self._job.id, [returned])
 
     async def _stop_job(self, repository: str, failure: Failure) -> None:
+        """The first of our runs that meets the failure stops the job; the others meet it in the same moment."""
+        if self._job_stopped:
+            return
+        self._job_stopped = True
         self._held.clear()
         await stop_job(self._tools.backends, self._job.id, JobStatus.FAILED, failure)
         for other, task in self._running.items():
@@ -194,6 +199,7 @@ class ShardWork:
         end = await jobs.end_shard(self._job.id, self._shard.attempt, self._shard.index)
         if end.job_ended_now:
             log.info("job_finished", job_id=self._job.id, status=end.job.status)
+            get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": end.job.status})
             finished = JobFinished(status=end.job.status, failure=end.job.failure)
             await results.append_events(self._job.id, [finished])
 
@@ -201,14 +207,17 @@ class ShardWork:
         """Renew three times per lease; a run that is no longer ours is left at once."""
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
-            held = sorted(self._held)
-            if not held:
-                continue
-            renewal = await self._tools.backends.jobs.renew_leases(
-                self._job.id, held, owner=self._tools.owner, lease=self._lease
-            )
-            for repository in set(held) - renewal.held:
-                self._leave(repository, renewal.job_status)
+            await self._renew_leases()
+
+    async def _renew_leases(self) -> None:
+        held = sorted(self._held)
+        if not held:
+            return
+        renewal = await self._tools.backends.jobs.renew_leases(
+            self._job.id, held, owner=self._tools.owner, lease=self._lease
+        )
+        for repository in set(held) - renewal.held:
+            self._leave(repository, renewal.job_status)
 
     def _leave(self, repository: str, job_status: JobStatus) -> None:
         if repository not in self._held:
@@ -220,6 +229,7 @@ class ShardWork:
     async def _end_in_time(self) -> None:
         await self._stop.wait()
         log.info("worker_stopping", runs=len(self._held))
+        await self._renew_leases()  # nobody waits for the files in flight of a job that was cancelled
         await asyncio.sleep(GRACE_SECONDS)
         for task in self._running.values():
             task.cancel()

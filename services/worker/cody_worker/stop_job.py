@@ -5,8 +5,9 @@ from cody_jobs.errors import IllegalTransition
 from cody_jobs.events import JobFinished
 from cody_jobs.messages import JOBS_QUEUE, JobStopped, encode_message
 from cody_jobs.models import Failure, JobStatus
+from cody_runtime import names
 from cody_runtime.logs import get_logger
-from cody_runtime.telemetry import current_traceparent
+from cody_runtime.telemetry import current_traceparent, get_meter
 
 log = get_logger(__name__)
 
@@ -20,6 +21,7 @@ async def stop_job(backends: Backends, job_id: str, status: JobStatus, failure: 
         return
     if not end.job_ended_now:
         return
+    get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": status})
     log.error("Job processing failed", job_id=job_id, code=failure.code, error=failure.message)
     await backends.results.append_events(job_id, [JobFinished(status=status, failure=failure)])
     traceparent = current_traceparent()

@@ -68,6 +68,15 @@ async def test_diff_in_a_pipe_is_the_patch_byte_for_byte(client: CodyBatch, api:
     assert (await client.run("diff", "job-1", "acme/web")).raw == PATCH
 
 
+async def test_the_partial_diff_of_a_failed_repository_is_asked_for_by_name(client: CodyBatch, api: FakeApi) -> None:
+    api.answer(f"GET {RUN}/diff", Answer(body=PATCH, kind="text/x-diff"))
+    assert (await client.run("diff", "job-1", "acme/web", "--partial")).raw == PATCH
+    assert [request.query for request in api.requests] == ["partial=true"]
+    refused = await client.run("diff", "job-1", "--partial")
+    assert refused.code == 2
+    assert "cody-batch diff JOB OWNER/NAME --partial" in refused.err
+
+
 async def test_diffs_of_many_repositories_never_run_together(client: CodyBatch, api: FakeApi) -> None:
     runs = [samples.run("acme/a"), samples.run("acme/b"), samples.run("acme/c", outcome="no_changes")]
     api.answer("GET /jobs/job-1/repositories", as_json(samples.page(*runs)))

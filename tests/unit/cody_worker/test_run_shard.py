@@ -5,11 +5,13 @@ import pytest
 
 from cody_jobs.errors import Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned
+from cody_jobs.messages import JOBS_QUEUE, JobStopped, decode_message
 from cody_jobs.models import FailureCode, JobStatus, RunOutcome, RunStatus
 from cody_jobs.outcomes import LeftAlone
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_worker.claude import ClaudeFailed, ClaudeRequest, NoMoreAnswers, ToolUse
 from cody_worker.run_repository import NO_PUBLISHER
+from cody_worker.run_shard import GRACE_SECONDS
 from tests.support.repositories import run_git
 from tests.support.wait import wait_until
 from tests.unit.cody_worker.conftest import ShardBench, edit, leave, usage
@@ -125,11 +127,15 @@ async def test_a_surprise_fails_its_run_alone(bench: ShardBench) -> None:
 
 
 async def test_a_refused_key_stops_the_job_with_one_error(bench: ShardBench) -> None:
-    names = [f"acme/r{number}" for number in range(3)]
+    names = [f"acme/r{number}" for number in range(4)]
     for name in names:
-        bench.repository(name, {f"{number}.txt": b"OLD %d\n" % number for number in range(10)})
+        bench.repository(name, {f"{number}.txt": f"OLD {name} {number}\n".encode() for number in range(10)})
+    all_ask = asyncio.Event()
 
     async def script(request: ClaudeRequest) -> ToolUse:
+        if len(bench.claude.asked) == bench.settings.files_at_once:
+            all_ask.set()
+        await all_ask.wait()
         raise NoMoreAnswers(FailureCode.CLAUDE_KEY_REFUSED, "the key was refused")
 
     bench.claude.script = script
@@ -139,11 +145,29 @@ async def test_a_refused_key_stops_the_job_with_one_error(bench: ShardBench) -> 
     assert ended.failure is not None
     assert (ended.status, ended.failure.code) == (JobStatus.FAILED, FailureCode.CLAUDE_KEY_REFUSED)
     assert {run.status for run in await _runs(bench, job.id)} == {RunStatus.CANCELLED}
-    assert len(bench.claude.asked) <= bench.settings.files_at_once
+    assert len(bench.claude.asked) == bench.settings.files_at_once
     events = await bench.backends.results.read_events(job.id, after=0, limit=100)
     assert [event.body for event in events if isinstance(event.body, JobFinished | RunFinished)] == [
         JobFinished(status=JobStatus.FAILED, failure=ended.failure)
     ]
+    told = await bench.backends.queue.receive(JOBS_QUEUE, limit=10, wait=timedelta(0), visibility=timedelta(seconds=30))
+    assert [decode_message(message.body) for message in told] == [JobStopped(job_id=job.id)]
+
+
+async def test_the_worker_of_a_cancelled_job_does_not_wait_for_answers(bench: ShardBench) -> None:
+    bench.repository("acme/web", {"a.txt": b"OLD\n"})
+
+    async def script(request: ClaudeRequest) -> ToolUse:
+        await asyncio.Event().wait()
+        raise AssertionError("never answered")
+
+    bench.claude.script = script
+    job, shard = await bench.dispatched("acme/web")
+    working = asyncio.create_task(bench.work(job, shard).run())
+    await wait_until(lambda: len(bench.claude.asked) == 1, "the file is in flight")
+    await bench.backends.jobs.stop_job(job.id, status=JobStatus.CANCELLED, failure=None)
+    bench.stop.set()
+    await asyncio.wait_for(working, timeout=GRACE_SECONDS / 2)
 
 
 async def test_a_second_job_with_the_same_question_asks_nothing(bench: ShardBench) -> None:

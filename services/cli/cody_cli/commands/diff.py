@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 @click.argument("job")
 @click.argument("repository", required=False)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Write owner__name.patch files there.")
+@click.option("--partial", is_flag=True, help="Of a failed REPOSITORY, the files that did not fail.")
 @json_option
 @click.pass_obj
-def diff(environment: Mapping[str, str], *, job: str, repository: str | None, out: Path | None, as_json: bool) -> None:
+def diff(
+    environment: Mapping[str, str], *, job: str, repository: str | None, out: Path | None, partial: bool, as_json: bool
+) -> None:
     """Show the diff of REPOSITORY (owner/name) in JOB; without it, of every repository that has one.
 
     In a pipe it is the patch, byte for byte, as `git apply --index` takes it.
     """
     from cody_cli.ask_api import ask_api
 
-    patches = ask_api(environment, lambda api: _read(api, job, repository))
+    if partial and repository is None:
+        raise BadInput("--partial is for one repository", hint="name it: cody-batch diff JOB OWNER/NAME --partial")
+    patches = ask_api(environment, lambda api: _read(api, job, repository, partial=partial))
     if out is not None:
         _write(patches, out, as_json=as_json)
         return
@@ -37,9 +42,9 @@ def diff(environment: Mapping[str, str], *, job: str, repository: str | None, ou
     _print(patches)
 
 
-async def _read(api: "Api", job_id: str, repository: str | None) -> dict[str, bytes]:
+async def _read(api: "Api", job_id: str, repository: str | None, *, partial: bool) -> dict[str, bytes]:
     if repository is not None:
-        return {repository: await api.diff(job_id, repository)}
+        return {repository: await api.diff(job_id, repository, partial=partial)}
     names = [run.repository async for run in api.runs(job_id) if run.outcome in ("patch", "pull_request")]
     if not names:
         raise CommandFailed(f"no repository of {job_id} has a diff", hint=f"cody-batch show {job_id}")
