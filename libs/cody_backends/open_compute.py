@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from cody_backends.settings import BackendSettings
 from cody_jobs.ports import Compute
+from cody_runtime.environment import CLAUDE_KEYS, without_credentials
 from cody_runtime.shutdown import PARENT_PIPE
 
 
@@ -29,16 +30,21 @@ class ComputeSettings(Struct, frozen=True, kw_only=True):
 async def open_compute(
     settings: ComputeSettings, backend: BackendSettings, *, environment: Mapping[str, str]
 ) -> AsyncGenerator[Compute]:
-    """Workers get `environment`, and what a request adds to it. At the end the workers of this machine are stopped:
-    SIGTERM, and SIGKILL after 20 s."""
+    """Workers get `environment` without the credentials that are not theirs, and what a request adds to it. At the end
+    the workers of this machine are stopped: SIGTERM, and SIGKILL after 20 s."""
     from cody_backends.processes.compute import WorkerProgram, open_processes
 
     worker = WorkerProgram(
         entry=settings.worker_entry,
         preload=settings.worker_preload,
-        # The pipe is a descriptor of this process; a worker ends with the fork server instead.
-        environment={name: value for name, value in environment.items() if name != PARENT_PIPE},
+        environment=_for_workers(environment),
     )
     at_once = settings.workers_at_once or max(2, os.cpu_count() or 1)
     async with open_processes(worker, at_once=at_once, folder=backend.data_folder / "workers") as compute:
         yield compute
+
+
+def _for_workers(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the pipe, which is a descriptor of this process: a worker ends with the fork server instead."""
+    given = without_credentials(environment, keep=CLAUDE_KEYS)
+    return {name: value for name, value in given.items() if name != PARENT_PIPE}
