@@ -21,12 +21,14 @@ from cody_cli.data_folder import DataFolder, Serving
 from cody_cli.failures import CommandFailed
 from cody_cli.readiness import wait_until_ready
 from cody_jobs.ports.compute import EXIT_FAILED
+from cody_runtime.environment import CLAUDE_KEYS, without_credentials
 from cody_runtime.shutdown import PARENT_PIPE
 
 Say = Callable[[str], None]
 
-PROGRAMS = ("api", "dispatcher")
-"""In the order in which they are started and stopped: without the API nothing new comes in."""
+PROGRAMS: Mapping[str, frozenset[str]] = {"api": frozenset(), "dispatcher": CLAUDE_KEYS}
+"""In the order in which they are started and stopped: without the API nothing new comes in. Each gets the credentials
+of our environment that are its own, and no other: the dispatcher hands the Claude key to its workers."""
 
 _GRACE_SECONDS = 25.0
 _SILENT_SECONDS = 2.0
@@ -178,7 +180,11 @@ async def _start(name: str, plan: StackPlan) -> _Child:
                 "-P",  # a file in the present folder must not pass for a module
                 "-m",
                 f"cody_{name}",
-                env={**plan.environment, PARENT_PIPE: str(read_end), "PYTHONSAFEPATH": "1"},
+                env={
+                    **without_credentials(plan.environment, keep=PROGRAMS[name]),
+                    PARENT_PIPE: str(read_end),
+                    "PYTHONSAFEPATH": "1",
+                },
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

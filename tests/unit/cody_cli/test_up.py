@@ -48,6 +48,15 @@ async def _lists(cody: CodyBatch) -> bool:
     return (await cody.run("list", "--json")).code == 0
 
 
+async def test_each_program_gets_only_the_credentials_that_are_its_own(cody: CodyBatch) -> None:
+    shell = {"CLAUDE_API_KEY": "a-key", "GITHUB_TOKEN": "a-token", "AWS_SECRET_ACCESS_KEY": "a-secret"}
+    async with running(cody, "up", "--json", environment=shell) as up:
+        pids = msgspec.json.decode(await up.until('"tokenFile"'))["pids"]
+        held = {name: shell.keys() & psutil.Process(pid).environ().keys() for name, pid in pids.items()}
+        assert await up.end(signal.SIGINT) == 0
+    assert held == {"api": set(), "dispatcher": {"CLAUDE_API_KEY"}}
+
+
 async def test_a_wrong_setting_ends_it_at_once(cody: CodyBatch) -> None:
     ended = await cody.run("up", environment={"LOG_LEVEL": "LOUD"})
     assert ended.code == 1
