@@ -55,6 +55,12 @@ class LeaseLost(CodyError):
     code = "lease_lost"
 
 
+class RunLost(LeaseLost):
+    """The run had been lost too often, and this claim ended it as failed: nobody but its caller can tell of that."""
+
+    code = "run_lost"
+
+
 class JobFailed(CodyError):
     """It ran and cannot succeed; `code` is one of `FailureCode`, and the message is shown to the user."""
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cody_jobs.errors import JobNotFound, LeaseLost, RunNotFound
+from cody_jobs.errors import JobNotFound, LeaseLost, RunLost, RunNotFound
 from cody_jobs.models import FailureCode, JobStatus, RepositoryRun, RunCounts, RunFailed, RunResult, RunStatus
 from cody_jobs.ports import JobStore
 from tests.contract.jobs import (
@@ -103,9 +103,12 @@ async def test_a_run_that_expires_for_the_third_time_fails_when_it_is_claimed(jo
     for number in range(3):
         await claim(job_store, job.id, R0, owner=f"w{number}", lease=OVER)
 
-    with pytest.raises(LeaseLost):
+    with pytest.raises(RunLost):
         await claim(job_store, job.id, R0, owner="w3")
+    with pytest.raises(LeaseLost) as later:
+        await claim(job_store, job.id, R0, owner="w4")
 
+    assert not isinstance(later.value, RunLost), "one owner tells of it"
     run = await job_store.get_run(job.id, R0)
     assert (run.status, run.losses, run.lease_owner) == (RunStatus.FAILED, 3, None)
     assert run.failure is not None

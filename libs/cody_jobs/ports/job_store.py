@@ -116,8 +116,8 @@ class JobStore(Protocol):
     async def claim_run(self, job_id: str, repository: str, *, owner: str, lease: timedelta) -> RepositoryRun:
         """Take a DISPATCHED run (or a RUNNING one whose lease has expired): RUNNING, held by the owner for `lease`.
 
-        The same owner may claim again. Raises `LeaseLost` when it is held, has ended, or was lost too often (then it
-        ends as failed, `worker_lost`).
+        The same owner may claim again. Raises `LeaseLost` when it is held or has ended; `RunLost` when it was lost too
+        often and this owner's claim ended it as failed, `worker_lost`.
         """
         ...
 

@@ -7,7 +7,7 @@ import structlog
 from msgspec import Struct
 
 from cody_backends.open_backends import Backends
-from cody_jobs.errors import JobFailed, LeaseLost, Unavailable
+from cody_jobs.errors import JobFailed, LeaseLost, RunLost, Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned, RunStarted
 from cody_jobs.models import (
     Failure,
@@ -99,6 +99,9 @@ class ShardWork:
             return
         try:
             run = await self._claim(repository)
+        except RunLost:
+            await self._tell_end(await self._tools.backends.jobs.get_run(self._job.id, repository))
+            return
         except LeaseLost as error:
             log.info("run_not_claimed", reason=str(error))
             return
@@ -152,27 +155,30 @@ class ShardWork:
         )
 
     async def _finish(self, repository: str, result: RunResult) -> None:
-        jobs, results = self._tools.backends.jobs, self._tools.backends.results
+        jobs = self._tools.backends.jobs
         self._held.discard(repository)
         try:
             run = await jobs.finish_run(self._job.id, repository, owner=self._tools.owner, result=result)
         except LeaseLost as error:
             log.warning("run_was_taken", reason=str(error))
             return
+        await self._tell_end(run)
+
+    async def _tell_end(self, run: RepositoryRun) -> None:
         if run.failure is not None:
             log.error("Job processing failed", code=run.failure.code, error=run.failure.message)
         else:
             log.info("run_finished", outcome=run.outcome, reason=run.reason)
         self._runs.add(1, {names.RUN_STATUS: run.status})
         finished = RunFinished(
-            repository=repository,
+            repository=run.repository,
             status=run.status,
             outcome=run.outcome,
             reason=run.reason,
             failure=run.failure,
             files=run.files,
         )
-        await results.append_events(self._job.id, [finished])
+        await self._tools.backends.results.append_events(self._job.id, [finished])
 
     async def _give_back(self, repository: str) -> None:
         if repository not in self._held:

@@ -107,6 +107,23 @@ async def test_one_bad_repository_leaves_the_others_unharmed(bench: ShardBench) 
     assert (await bench.backends.jobs.get_job(job.id)).status is JobStatus.PARTIALLY_SUCCEEDED
 
 
+async def test_a_run_that_was_lost_too_often_ends_with_an_event_and_the_job_with_it(bench: ShardBench) -> None:
+    bench.repository("acme/web", {"a.txt": b"OLD\n"})
+    job, shard = await bench.dispatched("acme/web")
+    for number in range(3):
+        await bench.backends.jobs.claim_run(job.id, "acme/web", owner=f"gone {number}", lease=timedelta(0))
+
+    assert await bench.work(job, shard).run() == EXIT_OK
+
+    run_finished, job_finished = [
+        event.body for event in await bench.backends.results.read_events(job.id, after=0, limit=100)
+    ]
+    assert isinstance(run_finished, RunFinished)
+    assert run_finished.failure is not None
+    assert (run_finished.repository, run_finished.failure.code) == ("acme/web", FailureCode.WORKER_LOST)
+    assert job_finished == JobFinished(status=JobStatus.FAILED, failure=run_finished.failure)
+
+
 async def test_a_surprise_fails_its_run_alone(bench: ShardBench) -> None:
     bench.repository("acme/web", {"a.txt": b"OLD\n"})
     bench.repository("acme/odd", {"a.txt": b"odd\n"})

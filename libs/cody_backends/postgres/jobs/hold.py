@@ -7,7 +7,7 @@ from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.database import Database
 from cody_backends.postgres.jobs.rows import find_run_row, run_from
 from cody_backends.postgres.texts import storable, storable_failure
-from cody_jobs.errors import JobNotFound, LeaseLost
+from cody_jobs.errors import JobNotFound, LeaseLost, RunLost
 from cody_jobs.lifecycle import LOSSES_ALLOWED
 from cody_jobs.models import (
     Failure,
@@ -34,15 +34,24 @@ async def claim_run(database: Database, *, job_id: str, repository: str, owner: 
         row = await connection.fetchrow(_CLAIM, job_id, repository, owner, lease, LOSSES_ALLOWED)
         return run_from(row) if row else None
 
-    async def fail_lost(connection: Connection) -> RepositoryRun:
+    async def fail_lost(connection: Connection) -> tuple[RepositoryRun, bool]:
         await connection.execute(_FAIL_LOST, job_id, repository, owner, worker_lost(LOSSES_ALLOWED), LOSSES_ALLOWED)
-        return run_from(await find_run_row(connection, job_id, repository))
+        row = await find_run_row(connection, job_id, repository)
+        run = run_from(row)
+        return run, row["finished_by"] == owner and _is_lost(run)
 
     claimed = await database.run_statement(claim)
     if claimed is not None:
         return claimed
-    run = await database.run(fail_lost)
+    run, ended_by_us = await database.run(fail_lost)
+    if ended_by_us:
+        raise RunLost(f"{repository} was lost too often and has failed")
     raise LeaseLost(f"{repository} is {run.status}" + (f", held by {run.lease_owner}" if run.lease_owner else ""))
+
+
+def _is_lost(run: RepositoryRun) -> bool:
+    """No result that a worker finishes a run with has this code."""
+    return run.failure is not None and run.failure.code is FailureCode.WORKER_LOST
 
 
 # A run that is taken from an owner whose lease is over was lost once more; its own owner may come late and go on.
@@ -62,7 +71,7 @@ _CLAIM = """
 """
 _FAIL_LOST = """
     UPDATE repository_runs
-    SET status = 'FAILED', failure = $4, losses = losses + (status = 'RUNNING')::integer, alone = true,
+    SET status = 'FAILED', failure = $4, finished_by = $3, losses = losses + (status = 'RUNNING')::integer, alone = true,
         lease_owner = NULL, lease_expires_at = NULL, ended_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE job_id = $1 AND repository = $2 AND (
         status = 'DISPATCHED' AND losses >= $5
