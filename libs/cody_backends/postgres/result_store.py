@@ -102,3 +102,9 @@ class PostgresResultStore:
     async def forget_jobs(self, job_ids: Sequence[str]) -> None:
         for job_id in job_ids:
             await forget.forget_job(self._database, job_id)
+
+    async def list_job_ids(self, *, after: str | None, limit: int) -> list[str]:
+        return await self._database.run_statement(partial(forget.list_job_ids, after=after, limit=limit))
+
+    async def forget_outcomes(self, *, unused_for: timedelta) -> int:
+        return await forget.forget_outcomes(self._database, unused_for)

@@ -69,3 +69,16 @@ class ResultStore(Protocol):
     async def forget_jobs(self, job_ids: Sequence[str]) -> None:
         """Delete everything about these jobs. Outcomes stay findable by question: that is money."""
         ...
+
+    async def list_job_ids(self, *, after: str | None, limit: int) -> list[str]:
+        """Jobs that files, usage, patches or events are kept of, by id, from the first one behind `after`: the job
+        itself may be gone."""
+        ...
+
+    async def forget_outcomes(self, *, unused_for: timedelta) -> int:
+        """Delete known outcomes that were neither written nor used again for that long; their number.
+
+        What a file of a remaining job shows the conversation of stays. A use within a day of the last one may go
+        uncounted. Whoever asks a forgotten question again pays for it again.
+        """
+        ...

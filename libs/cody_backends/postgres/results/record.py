@@ -56,7 +56,24 @@ async def _keep_thread(connection: Connection, record: FileRecord, thread: bytes
         return mark
     if record.reused_from is None:
         return None
-    return await connection.fetchval("SELECT thread_id FROM known_outcomes WHERE question = $1", record.question)
+    return await _use_known(connection, record.question)
+
+
+async def _use_known(connection: Connection, question: str) -> UUID | None:
+    """The conversation of a known outcome, which nobody forgets before we are done; at most one write a day keeps it
+    young."""
+    known = await connection.fetchrow(
+        """
+        SELECT thread_id, at < clock_timestamp() - interval '1 day' AS old FROM known_outcomes
+        WHERE question = $1 FOR KEY SHARE
+        """,
+        question,
+    )
+    if known is None:
+        return None
+    if known["old"]:
+        await connection.execute("UPDATE known_outcomes SET at = clock_timestamp() WHERE question = $1", question)
+    return known["thread_id"]
 
 
 async def _keep_result(connection: Connection, record: FileRecord, thread_id: UUID | None, mark: UUID) -> None:
