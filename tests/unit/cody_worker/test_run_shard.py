@@ -6,7 +6,7 @@ import pytest
 from cody_jobs.errors import Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned
 from cody_jobs.messages import JOBS_QUEUE, JobStopped, decode_message
-from cody_jobs.models import FailureCode, JobStatus, RunOutcome, RunStatus
+from cody_jobs.models import FailureCode, Job, JobStatus, RunOutcome, RunStatus, Shard
 from cody_jobs.outcomes import LeftAlone
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_worker.claude import ClaudeFailed, ClaudeRequest, NoMoreAnswers, ToolUse
@@ -174,11 +174,7 @@ async def test_a_refused_key_stops_the_job_with_one_error(bench: ShardBench) -> 
 async def test_the_worker_of_a_cancelled_job_does_not_wait_for_answers(bench: ShardBench) -> None:
     bench.repository("acme/web", {"a.txt": b"OLD\n"})
 
-    async def script(request: ClaudeRequest) -> ToolUse:
-        await asyncio.Event().wait()
-        raise AssertionError("never answered")
-
-    bench.claude.script = script
+    bench.claude.script = never_answer
     job, shard = await bench.dispatched("acme/web")
     working = asyncio.create_task(bench.work(job, shard).run())
     await wait_until(lambda: len(bench.claude.asked) == 1, "the file is in flight")
@@ -222,20 +218,7 @@ async def test_two_repositories_with_the_same_file_ask_once(bench: ShardBench) -
 async def test_a_worker_that_is_asked_to_stop_stores_what_is_in_flight_and_gives_the_run_back(
     bench: ShardBench,
 ) -> None:
-    bench.repository("acme/web", {f"{number}.txt": b"fine %d\n" % number for number in range(20)})
-    answering = asyncio.Event()
-
-    async def script(request: ClaudeRequest) -> ToolUse:
-        await answering.wait()
-        return leave("fine")
-
-    bench.claude.script = script
-    job, shard = await bench.dispatched("acme/web")
-    working = asyncio.create_task(bench.work(job, shard).run())
-    await wait_until(lambda: len(bench.claude.asked) == 4, "four files are in flight")
-    bench.stop.set()
-    answering.set()
-    assert await working == EXIT_TRY_AGAIN
+    job, _ = await stopped_with_four_files_in_flight(bench)
     run = await bench.backends.jobs.get_run(job.id, "acme/web")
     assert (run.status, run.losses) == (RunStatus.QUEUED, 0)
     files = await bench.backends.results.list_files(job.id, "acme/web", limit=100, cursor=None)
@@ -245,20 +228,7 @@ async def test_a_worker_that_is_asked_to_stop_stores_what_is_in_flight_and_gives
 
 
 async def test_the_next_worker_asks_only_about_the_files_that_are_not_known(bench: ShardBench) -> None:
-    bench.repository("acme/web", {f"{number}.txt": b"fine %d\n" % number for number in range(20)})
-    answering = asyncio.Event()
-
-    async def script(request: ClaudeRequest) -> ToolUse:
-        await answering.wait()
-        return leave("fine")
-
-    bench.claude.script = script
-    job, shard = await bench.dispatched("acme/web")
-    working = asyncio.create_task(bench.work(job, shard).run())
-    await wait_until(lambda: len(bench.claude.asked) == 4, "four files are in flight")
-    bench.stop.set()
-    answering.set()
-    await working
+    job, shard = await stopped_with_four_files_in_flight(bench)
     bench.stop.clear()
     await bench.backends.jobs.recover_shard(job.id, shard.attempt, shard.index, failure=None)
     assert await bench.work(job, await bench.next_shard(job), owner="worker-2").run() == EXIT_OK
@@ -269,11 +239,7 @@ async def test_the_next_worker_asks_only_about_the_files_that_are_not_known(benc
 async def test_a_run_that_was_stopped_from_outside_is_left_at_once(bench: ShardBench) -> None:
     bench.repository("acme/web", {"a.txt": b"OLD\n"})
 
-    async def script(request: ClaudeRequest) -> ToolUse:
-        await asyncio.Event().wait()
-        raise AssertionError("never answered")
-
-    bench.claude.script = script
+    bench.claude.script = never_answer
     job, shard = await bench.dispatched("acme/web")
     working = asyncio.create_task(bench.work(job, shard).run())
     await wait_until(lambda: len(bench.claude.asked) == 1, "the file is in flight")
@@ -328,6 +294,30 @@ async def test_a_store_that_stays_away_ends_the_worker_with_its_own_error(bench:
     job, shard = await bench.dispatched("acme/web")
     with pytest.raises(Unavailable):
         await bench.work(job, shard).run()
+
+
+async def never_answer(request: ClaudeRequest) -> ToolUse:
+    await asyncio.Event().wait()
+    raise AssertionError("never answered")
+
+
+async def stopped_with_four_files_in_flight(bench: ShardBench) -> tuple[Job, Shard]:
+    """Of twenty files, four were asked about when the worker was asked to stop, and answered after that."""
+    bench.repository("acme/web", {f"{number}.txt": b"fine %d\n" % number for number in range(20)})
+    answering = asyncio.Event()
+
+    async def script(request: ClaudeRequest) -> ToolUse:
+        await answering.wait()
+        return leave("fine")
+
+    bench.claude.script = script
+    job, shard = await bench.dispatched("acme/web")
+    working = asyncio.create_task(bench.work(job, shard).run())
+    await wait_until(lambda: len(bench.claude.asked) == 4, "four files are in flight")
+    bench.stop.set()
+    answering.set()
+    assert await working == EXIT_TRY_AGAIN
+    return job, shard
 
 
 async def _runs(bench: ShardBench, job_id: str):
