@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import Struct
 
-from cody_backends.settings import BackendSettings
+from cody_backends.settings import OPERATION_PATIENCE, BackendSettings
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
 
 
@@ -17,9 +17,11 @@ class Backends(Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def open_backends(settings: BackendSettings, *, patience: float = 60.0) -> AsyncGenerator[Backends]:
+async def open_backends(
+    settings: BackendSettings, *, patience: float = 60.0, operation_patience: float = OPERATION_PATIENCE
+) -> AsyncGenerator[Backends]:
     """Connect (and start the embedded server, apply migrations) and close at the end. A database that does not answer
-    is waited for, `patience` seconds.
+    is waited for, `patience` seconds at first and `operation_patience` seconds by each operation later.
 
     The four share one small connection pool: PostgreSQL connections are few. Raises `Unavailable` when the database
     cannot be reached, `SettingsError` when a setting is the reason.
@@ -30,7 +32,7 @@ async def open_backends(settings: BackendSettings, *, patience: float = 60.0) ->
     from cody_backends.postgres.token_store import PostgresTokenStore
     from cody_backends.postgres.work_queue import PostgresWorkQueue
 
-    async with open_database(settings, patience=patience) as database:
+    async with open_database(settings, patience=patience, operation_patience=operation_patience) as database:
         yield Backends(
             jobs=PostgresJobStore(database),
             queue=PostgresWorkQueue(database),

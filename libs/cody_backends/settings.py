@@ -6,6 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+OPERATION_PATIENCE = 45.0
+"""Seconds that one operation on a store or a queue waits out a database that is away, where nobody says otherwise."""
+
 
 class BackendFamily(StrEnum):
     POSTGRES = "postgres"

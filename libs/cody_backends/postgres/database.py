@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -11,15 +11,16 @@ import stamina
 from cody_backends.postgres.connection import Connection, OwnConnection, create_pool
 from cody_backends.postgres.errors import translated
 from cody_backends.postgres.notifications import Listener, Notifications
+from cody_backends.settings import OPERATION_PATIENCE
 from cody_jobs.errors import Unavailable
 
 T = TypeVar("T")
 Operation = Callable[[Connection], Awaitable[T]]
 
-_PATIENCE_SECONDS = 45.0
 _PING_SECONDS = 2.0
 _CALL_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
+_CANCEL_SECONDS = 1.0
 
 
 class Database:
@@ -30,23 +31,25 @@ class Database:
     the next without a reset, which would cost a round trip each time.
     """
 
-    def __init__(self, name: str, pool: Any, notifications: Notifications) -> None:
+    def __init__(self, name: str, pool: Any, notifications: Notifications, *, operation_patience: float) -> None:
         self.name = name
         self._pool = pool
         self._notifications = notifications
+        self._patience = operation_patience
 
     async def run(self, operation: Operation[T]) -> T:
         """Run the operation in a transaction of its own; when the connection or the server is lost, or the transaction
-        collides with another one, run it again, for about 45 s; then raise `Unavailable`.
+        collides with another one, run it again, until `operation_patience` seconds are over; then raise `Unavailable`.
+        What is under way then (waiting for a connection, connecting, the operation itself) is given up, too.
 
         When the answer to a COMMIT is lost, an operation that has happened is run a second time: every operation must
         lead to the same end when it is run twice.
         """
-        return await self._with_patience(self.transaction, operation)
+        return await self._with_patience(operation, in_transaction=True)
 
     async def run_statement(self, operation: Operation[T]) -> T:
         """`run` for an operation that is a single statement: that needs no transaction around it."""
-        return await self._with_patience(self.connection, operation)
+        return await self._with_patience(operation, in_transaction=False)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
@@ -75,16 +78,25 @@ class Database:
         """
         return self._notifications.listener(channel, payload)
 
-    async def _with_patience(
-        self, opened: Callable[[], AbstractAsyncContextManager[Connection]], operation: Operation[T]
-    ) -> T:
+    async def _with_patience(self, operation: Operation[T], *, in_transaction: bool) -> T:
+        give_up = asyncio.get_running_loop().time() + self._patience
         async for attempt in stamina.retry_context(
-            on=Unavailable, attempts=None, timeout=_PATIENCE_SECONDS, wait_initial=0.05, wait_max=2.0, wait_jitter=0.2
+            on=Unavailable, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=2.0, wait_jitter=0.2
         ):
             with attempt:
-                async with opened() as connection:
-                    return await operation(connection)
+                return await self._attempt(operation, give_up, in_transaction=in_transaction)
         raise AssertionError("stamina ends with a result or an error")
+
+    async def _attempt(self, operation: Operation[T], give_up: float, *, in_transaction: bool) -> T:
+        """Try once, until `give_up` by the loop's clock. A server that no longer answers does not answer a rollback
+        either: then the connection is dropped."""
+        call_at = asyncio.get_running_loop().call_at
+        with translated(self.name), ExitStack() as stack:
+            async with asyncio.timeout_at(give_up), self._pool.acquire() as acquired:
+                connection = cast("OwnConnection", acquired)  # until the end of the block
+                stack.callback(call_at(give_up + _CANCEL_SECONDS, connection.terminate).cancel)
+                async with connection.transaction() if in_transaction else nullcontext():
+                    return await operation(connection)
 
 
 Connect = Callable[..., Awaitable[Any]]
@@ -93,7 +105,12 @@ Connect = Callable[..., Awaitable[Any]]
 
 @asynccontextmanager
 async def open_pool(
-    name: str, connect: Connect, *, connections: int, init: Callable[[OwnConnection], Awaitable[None]]
+    name: str,
+    connect: Connect,
+    *,
+    connections: int,
+    init: Callable[[OwnConnection], Awaitable[None]],
+    operation_patience: float = OPERATION_PATIENCE,
 ) -> AsyncGenerator[Database]:
     """Open no connection yet: the first use does."""
     pool = create_pool(
@@ -112,7 +129,7 @@ async def open_pool(
     notifications = Notifications(connect_to_listen)
     async with pool:
         try:
-            yield Database(name, pool, notifications)
+            yield Database(name, pool, notifications, operation_patience=operation_patience)
         finally:
             await notifications.close()
             await _close(pool)

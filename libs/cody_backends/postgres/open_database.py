@@ -12,7 +12,7 @@ from cody_backends.postgres.embedded.report import SERVER
 from cody_backends.postgres.embedded.server import use_server
 from cody_backends.postgres.migrate import migrate, read_migrations
 from cody_backends.postgres.tracing import trace_queries
-from cody_backends.settings import BackendSettings
+from cody_backends.settings import OPERATION_PATIENCE, BackendSettings
 from cody_jobs.errors import SettingsError
 from cody_runtime.waiting import wait_for
 
@@ -21,28 +21,37 @@ _CONNECT_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def open_database(settings: BackendSettings, *, patience: float = _PATIENCE_SECONDS) -> AsyncGenerator[Database]:
-    """Connect, waiting `patience` seconds for the server, and bring the schema up to date.
+async def open_database(
+    settings: BackendSettings, *, patience: float = _PATIENCE_SECONDS, operation_patience: float = OPERATION_PATIENCE
+) -> AsyncGenerator[Database]:
+    """Connect, waiting `patience` seconds for the server, and bring the schema up to date. Later, each operation waits
+    `operation_patience` seconds.
 
     Raises `SettingsError` for a URL, password or database name that is wrong, `Unavailable` when nobody answers.
     """
     trace_queries()
-    if settings.database_url is None:
-        async with (
-            use_server(Layout(data=str(settings.data_folder))) as server,
-            _open(SERVER, server.connect, settings, patience) as database,
-        ):
-            yield database
-        return
-    async with _open("PostgreSQL (DATABASE_URL)", _connector(settings.database_url), settings, patience) as database:
+    async with (
+        _server(settings) as (name, connect),
+        open_pool(
+            name,
+            connect,
+            connections=settings.database_connections,
+            init=use_json,
+            operation_patience=operation_patience,
+        ) as database,
+    ):
+        await wait_for(name, partial(_bring_up_to_date, database), patience=patience)
         yield database
 
 
 @asynccontextmanager
-async def _open(name: str, connect: Connect, settings: BackendSettings, patience: float) -> AsyncGenerator[Database]:
-    async with open_pool(name, connect, connections=settings.database_connections, init=use_json) as database:
-        await wait_for(name, partial(_bring_up_to_date, database), patience=patience)
-        yield database
+async def _server(settings: BackendSettings) -> AsyncGenerator[tuple[str, Connect]]:
+    """Its name for people, and the way to connect to it."""
+    if settings.database_url is not None:
+        yield "PostgreSQL (DATABASE_URL)", _connector(settings.database_url)
+        return
+    async with use_server(Layout(data=str(settings.data_folder))) as server:
+        yield SERVER, server.connect
 
 
 async def _bring_up_to_date(database: Database) -> None:

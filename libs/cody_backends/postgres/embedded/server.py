@@ -43,7 +43,7 @@ async def use_server(layout: Layout) -> AsyncGenerator["EmbeddedServer"]:
 class EmbeddedServer:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._starting = asyncio.Lock()
+        self._look: asyncio.Task[None] | None = None
 
     @property
     def socket_folder(self) -> Path:
@@ -75,9 +75,22 @@ class EmbeddedServer:
         )
 
     async def _make_sure_that_it_is_watched(self) -> None:
-        async with self._starting:
-            if not await asyncio.to_thread(is_held, self._layout.supervisor_lock):
-                await asyncio.to_thread(start_supervisor, self._layout)
+        """All who connect share one look, and one start: it goes on when somebody gives up, so that each of those who
+        come next does not begin another one."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._start_when_unwatched(), name="look-after-the-server")
+            self._look.add_done_callback(_notice_error)
+        await asyncio.shield(self._look)
+
+    async def _start_when_unwatched(self) -> None:
+        if not await asyncio.to_thread(is_held, self._layout.supervisor_lock):
+            await asyncio.to_thread(start_supervisor, self._layout)
+
+
+def _notice_error(look: asyncio.Task[None]) -> None:
+    """Whoever waited for it has the error; when nobody does any more, nobody needs it."""
+    if not look.cancelled():
+        look.exception()
 
 
 def start_supervisor(layout: Layout) -> None:

@@ -16,17 +16,24 @@ from cody_backends.postgres.database import Database, open_pool
 from cody_backends.postgres.embedded.layout import Layout
 from cody_backends.postgres.embedded.locks import is_held
 from cody_backends.postgres.embedded.server import use_server
+from cody_backends.settings import OPERATION_PATIENCE
 from tests.support.wait import wait_until
 
 _PROGRAM = Path(__file__).with_name("user_program.py")
 
 
 @asynccontextmanager
-async def database_in(layout: Layout) -> AsyncGenerator[Database]:
+async def database_in(layout: Layout, *, operation_patience: float = OPERATION_PATIENCE) -> AsyncGenerator[Database]:
     """This process uses the server."""
     async with (
         use_server(layout) as server,
-        open_pool("the test's server", server.connect, connections=2, init=use_json) as database,
+        open_pool(
+            "the test's server",
+            server.connect,
+            connections=2,
+            init=use_json,
+            operation_patience=operation_patience,
+        ) as database,
     ):
         yield database
 

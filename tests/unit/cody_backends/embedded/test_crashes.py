@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 
 import msgspec
 import psutil
@@ -16,6 +17,7 @@ from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.database import Database
 from cody_backends.postgres.embedded.layout import Isolation, Layout, socket_file
 from cody_backends.postgres.embedded.server import EmbeddedServer
+from cody_jobs.errors import Unavailable
 from tests.support.wait import wait_until
 from tests.unit.cody_backends.embedded.machine import (
     database_in,
@@ -69,6 +71,24 @@ async def test_a_program_goes_on_writing_when_processes_are_killed(layout: Layou
         assert [row["number"] for row in found] == list(range(60))
         assert len(postmasters(layout)) == 1
         assert not [process for process in killed if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    await wait_until_nothing_runs(layout)
+
+
+async def test_while_the_server_does_not_come_back_an_operation_waits_no_longer_than_its_patience(
+    layout: Layout,
+) -> None:
+    async with database_in(layout, operation_patience=0.5) as database:
+        await database.ping(timeout=30)
+        (supervisor,) = supervisors(layout)
+        supervisor.suspend()
+        try:
+            kill(servers(layout))
+            async with asyncio.timeout(15):
+                with pytest.raises(Unavailable):
+                    await database.run_statement(lambda c: c.execute("SELECT 1"))
+        finally:
+            supervisor.resume()
+        await _until_it_answers(database)
     await wait_until_nothing_runs(layout)
 
 
@@ -178,6 +198,13 @@ async def _write(database: Database, number: int) -> None:
         return await connection.execute("INSERT INTO notes VALUES ($1) ON CONFLICT DO NOTHING", number)
 
     await database.run(operation)
+
+
+async def _until_it_answers(database: Database) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(Unavailable):
+                return await database.ping(timeout=30)
 
 
 async def _crash(layout: Layout) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 
 class Relay:
-    """Hands bytes on while it is open. Closed, it breaks what is connected and refuses what comes."""
+    """Hands bytes on while it is open. Closed, it breaks what is connected and refuses what comes; silent, it keeps all
+    connections and hands nothing on."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.port = 0
 
     async def open(self) -> None:
@@ -23,10 +26,14 @@ class Relay:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        self._flows.set()
         for writer in list(self._writers):
             writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._server = None
+
+    def fall_silent(self) -> None:
+        self._flows.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -36,16 +43,17 @@ class Relay:
         self._writers |= {writer, there_writer}
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, there_writer))
-                group.create_task(_copy(there_reader, writer))
+                group.create_task(_copy(reader, there_writer, self._flows))
+                group.create_task(_copy(there_reader, writer, self._flows))
         finally:
             self._writers -= {writer, there_writer}
             self._tasks.discard(task)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
     with suppress(OSError):
         while data := await reader.read(65536):
+            await flows.wait()
             writer.write(data)
             await writer.drain()
     writer.close()

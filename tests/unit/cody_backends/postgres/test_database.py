@@ -77,6 +77,29 @@ async def test_what_runs_while_the_server_is_away_only_waits(relayed_url: str, r
         await database.ping()
 
 
+@pytest.mark.parametrize("trouble", ["refused", "silent before", "silent meanwhile"])
+async def test_an_operation_is_given_up_when_its_patience_is_over(relayed_url: str, relay: Relay, trouble: str) -> None:
+    async def operation(connection: Connection) -> None:
+        if trouble == "silent meanwhile":
+            relay.fall_silent()
+        await connection.execute("SELECT 1")
+
+    async with open_database(BackendSettings(database_url=relayed_url), operation_patience=0.5) as database:
+        if trouble == "refused":
+            await relay.close()
+        if trouble == "silent before":
+            relay.fall_silent()
+        async with asyncio.timeout(15):
+            with pytest.raises(Unavailable, match=r"^PostgreSQL \(DATABASE_URL\): "):
+                await database.run(operation)
+        # Of the connections that were lost, none is missing.
+        await relay.close()
+        await relay.open()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(database.run(lambda c: c.execute("SELECT pg_sleep(0.01)")))
+
+
 async def test_a_server_that_never_answers_is_unavailable_to_a_ping(notes: Database) -> None:
     async with notes.connection() as holder, holder.transaction():
         await holder.execute("LOCK TABLE pg_catalog.pg_type")
