@@ -72,7 +72,8 @@ _CLAIM = """
 _FAIL_LOST = """
     UPDATE repository_runs
     SET status = 'FAILED', failure = $4, losses = losses + (status = 'RUNNING')::integer, alone = true,
-        finished_by = $3, lease_owner = NULL, lease_expires_at = NULL, ended_at = clock_timestamp(), updated_at = clock_timestamp()
+        finished_by = $3, lease_owner = NULL, lease_expires_at = NULL, ended_at = clock_timestamp(),
+        updated_at = clock_timestamp()
     WHERE job_id = $1 AND repository = $2 AND (
         status = 'DISPATCHED' AND losses >= $5
         OR status = 'RUNNING' AND lease_owner <> $3 AND lease_expires_at <= clock_timestamp() AND losses + 1 >= $5
