@@ -22,7 +22,7 @@ from cody_backends.postgres.embedded.layout import Layout
 from cody_backends.postgres.embedded.locks import is_held
 from cody_backends.postgres.embedded.programs import find_programs
 from cody_backends.settings import BackendSettings
-from cody_cli.stack_plan import free_port
+from cody_cli.ports import free_port
 from cody_jobs.messages import JOBS_QUEUE
 from cody_stand_ins.claude import ClaudeStandIn
 from tests.support.repositories import make_repository

@@ -55,6 +55,25 @@ class DataFolder:
             return stack
         return api
 
+    def living_api(self) -> Serving | None:
+        """The api that wrote api.json, if its process is alive."""
+        api = self._read("api.json")
+        return api if api and _alive(api.pid) else None
+
+    def is_locked(self) -> bool:
+        """Whether a stack holds the folder right now."""
+        try:
+            handle = os.open(self.path / "up.lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def write_serving(self, serving: Serving) -> None:
         write_whole(self.path / "up.json", msgspec.json.encode(serving))
 

@@ -1,27 +1,39 @@
 """Which environment the programs of a machine get: the user's own, completed for one machine."""
 
 import os
-import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cody_cli.data_folder import DataFolder
 from cody_cli.failures import BadInput
 from cody_cli.local_repositories import OWNER
+from cody_cli.output import tell
+from cody_cli.ports import free_port, is_free, wait_for_port
 from cody_cli.stack import StackPlan
 
 _DEFAULT_PORT = 8080
+_PORT_PATIENCE_SECONDS = 10.0
 _WORKERS_PER_PROCESSOR = 2
 _FILES_AT_ONCE = 8
 _FILES_AT_ONCE_LIMIT = 256
 _REPOSITORIES_PER_WORKER = 8
 
 
-def plan_for_up(environment: Mapping[str, str], *, plain_logs: bool) -> StackPlan:
-    """API_PORT where it is set, else 8080, else (taken by another program) a free port."""
+def plan_for_up(
+    environment: Mapping[str, str],
+    *,
+    plain_logs: bool,
+    say: Callable[[str], None] = tell,
+    port_patience: float = _PORT_PATIENCE_SECONDS,
+) -> StackPlan:
+    """API_PORT where it is set, which is waited for, else 8080, else (taken by another program) a free port."""
     logs = {"LOG_FORMAT": "plain"} if plain_logs and not environment.get("LOG_FORMAT") else {}
     host = _host(environment)
-    port = _asked_port(environment) or (_DEFAULT_PORT if _is_free(host, _DEFAULT_PORT) else free_port(host))
+    port = _asked_port(environment)
+    if port is not None:
+        wait_for_port(host, port, DataFolder(environment), patience=port_patience, say=say)
+    else:
+        port = _DEFAULT_PORT if is_free(host, _DEFAULT_PORT) else free_port(host)
     return _plan({**environment, **logs}, port, log_file=None)
 
 
@@ -58,11 +70,6 @@ def repositories_root(environment: Mapping[str, str]) -> Path:
     return Path(asked).expanduser().absolute() if asked else DataFolder(environment).repositories
 
 
-def free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=_family(host)) as server:
-        return int(server.getsockname()[1])
-
-
 def _plan(environment: Mapping[str, str], port: int, *, log_file: Path | None) -> StackPlan:
     data, host = DataFolder(environment), _host(environment)
     root = repositories_root(environment)
@@ -84,24 +91,10 @@ def _host(environment: Mapping[str, str]) -> str:
 
 
 def _asked_port(environment: Mapping[str, str]) -> int | None:
-    """The port that the user set; a wrong value is left to the API, which names it."""
+    """The port that the user set."""
     asked = environment.get("API_PORT", "").strip()
     if not asked:
         return None
     if not asked.isdecimal() or not 0 < int(asked) < 65536:
         raise BadInput(f"API_PORT: {asked!r} is not a port number (1 to 65535)")
-    if not _is_free(_host(environment), int(asked)):
-        raise BadInput(f"API_PORT: port {asked} is taken by another program", hint="unset API_PORT to get a free one")
     return int(asked)
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        socket.create_server((host, port), family=_family(host)).close()
-    except OSError:
-        return False
-    return True
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

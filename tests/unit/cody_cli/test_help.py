@@ -59,6 +59,13 @@ def _commands(path: str, group: click.Group) -> Iterator[tuple[str, click.Comman
             yield from _commands(f"{path} {name}", command)
 
 
+@pytest.mark.parametrize("command", ["run", "up"])
+async def test_the_help_says_what_goes_on_after_a_second_ctrl_c(cody: CodyBatch, command: str) -> None:
+    said = " ".join((await cody.run(command, "--help")).out.split())
+    assert "end within 20 s" in said
+    assert "at the next start" in said
+
+
 async def test_an_unknown_command_or_option_is_a_usage_error(cody: CodyBatch) -> None:
     unknown = await cody.run("lsit")
     option = await cody.run("list", "--nope")

@@ -11,6 +11,7 @@ from cody_backends.settings import BackendSettings
 from cody_jobs.events import JobCreated
 from cody_jobs.messages import JOBS_QUEUE, JobSubmitted, decode_message
 from cody_jobs.models import JobSpec, JobStatus, JobType, NewJob
+from tests.contract.results import question, record
 from tests.unit.cody_cli.program import CodyBatch
 
 MOMENT = timedelta(seconds=30)
@@ -63,6 +64,17 @@ async def test_requeue_sets_a_stuck_job_back_and_sends_its_message(operator: Cod
     assert "job-unknown" in unknown.err
 
 
+async def test_requeue_does_what_its_help_says(operator: CodyBatch, stores: Backends) -> None:
+    said = " ".join((await operator.run("ops", "requeue", "--help")).out.split())
+    await _make_job(stores, "job-over")
+    await stores.jobs.stop_job("job-over", status=JobStatus.CANCELLED, failure=None)
+    await operator.run("ops", "requeue", "job-over")
+    attempt = await stores.jobs.begin_attempt("job-over", repositories_per_shard=1)
+    assert attempt is not None
+    assert "In a job where all have ended, the failed and cancelled ones run again" in said
+    assert "stay as they are" not in said
+
+
 async def test_dead_letters_are_listed_with_their_reason_and_sent_again(operator: CodyBatch, stores: Backends) -> None:
     assert "There are no dead letters." in (await operator.run("ops", "dead-letters")).err
     await stores.queue.send(JOBS_QUEUE, b"not ours")
@@ -83,12 +95,44 @@ async def test_prune_deletes_ended_jobs_only_and_only_after_a_yes(operator: Cody
     kept = await operator.run("ops", "prune", "--older-than", "30d", "--yes", "--json")
     wrong = await operator.run("ops", "prune", "--older-than", "soon", "--yes")
     assert refused.code != 0
-    assert kept.json == {"deleted": []}
+    assert kept.json == {"deleted": [], "completed": [], "answers": 0}
     assert wrong.code == 2
     pruned = await operator.run("ops", "prune", "--older-than", "0m", "--yes", "--json")
-    assert pruned.json == {"deleted": ["job-old"]}
+    assert pruned.json == {"deleted": ["job-old"], "completed": [], "answers": 0}
     assert await stores.results.read_events("job-old", after=0, limit=10) == []
     assert len(await stores.results.read_events("job-open", after=0, limit=10)) == 1
+
+
+async def test_prune_completes_one_that_died_on_the_way(operator: CodyBatch, stores: Backends) -> None:
+    for job_id in ("job-half", "job-open"):
+        await _make_job(stores, job_id)
+    await stores.jobs.stop_job("job-half", status=JobStatus.CANCELLED, failure=None)
+    assert await stores.jobs.prune(ended_before=timedelta(0)) == ["job-half"]
+
+    pruned = await operator.run("ops", "prune", "--older-than", "30d", "--yes", "--json")
+
+    assert pruned.json == {"deleted": [], "completed": ["job-half"], "answers": 0}
+    assert await stores.results.list_job_ids(after=None, limit=10) == ["job-open"]
+
+
+async def test_prune_forgets_answers_only_when_asked_and_says_what_that_costs(
+    operator: CodyBatch, stores: Backends
+) -> None:
+    await stores.results.record_file(record("a.py", job_id="job-gone"))
+    nothing = await operator.run("ops", "prune", "--yes")
+    await operator.run("ops", "prune", "--older-than", "0m", "--yes")
+    assert nothing.code == 2
+    assert "--answers-older-than" in nothing.err
+    assert len(await stores.results.find_outcomes([question("a.py")])) == 1
+
+    refused = await operator.run("ops", "prune", "--answers-older-than", "0m", stdin=b"n\n")
+    assert refused.code != 0
+    assert "Whoever asks these questions again pays for them again" in refused.err
+    young = await operator.run("ops", "prune", "--answers-older-than", "90d", "--yes", "--json")
+    assert young.json == {"deleted": [], "completed": [], "answers": 0}
+    pruned = await operator.run("ops", "prune", "--answers-older-than", "0m", "--yes")
+    assert "1 answer(s) forgotten." in pruned.err
+    assert await stores.results.find_outcomes([question("a.py")]) == {}
 
 
 async def test_a_wrong_or_unreachable_database_is_said(cody: CodyBatch) -> None:

@@ -50,11 +50,52 @@ def test_a_taken_port_is_replaced_unless_it_was_asked_for(tmp_path: Path) -> Non
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         environment = {"CODY_DATA": str(tmp_path)}
-        with pytest.raises(BadInput, match=f"port {port} is taken"):
-            plan_for_up({**environment, "API_PORT": port}, plain_logs=False)
+        with pytest.raises(BadInput, match=f"port {port} is taken by another program") as failed:
+            plan_for_up({**environment, "API_PORT": port}, plain_logs=False, port_patience=0)
+        assert f"lsof -i :{port}" in str(failed.value.hint)
     with pytest.raises(BadInput, match="API_PORT: 'http' is not a port"):
         plan_for_up({**environment, "API_PORT": "http"}, plain_logs=False)
     assert plan_for_up(environment, plain_logs=True).environment["LOG_FORMAT"] == "plain"
+
+
+def test_a_port_that_was_asked_for_is_waited_for_and_it_is_said_for_whom(tmp_path: Path) -> None:
+    """The api of an earlier start ends as soon as somebody says that it is waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port, said = str(taken.getsockname()[1]), list[str]()
+
+        def end_it(line: str) -> None:
+            said.append(line)
+            taken.close()
+
+        write_api_file(tmp_path, port)
+        environment = {"CODY_DATA": str(tmp_path), "API_PORT": port}
+        plan = plan_for_up(environment, plain_logs=False, say=end_it, port_patience=60)
+    assert plan.url == f"http://127.0.0.1:{port}"
+    whom = f"the api of an earlier start (process {os.getpid()})"
+    assert said == [f"port {port} (API_PORT) is taken: waiting up to 60 s for {whom} to end"]
+
+
+def test_an_earlier_api_that_keeps_its_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        write_api_file(tmp_path, port)
+        with pytest.raises(BadInput, match=f"process {os.getpid()}, which does not end"):
+            plan_for_up({"CODY_DATA": str(tmp_path), "API_PORT": port}, plain_logs=False, port_patience=0)
+
+
+def test_the_port_of_a_system_that_is_alive_is_not_waited_for(tmp_path: Path) -> None:
+    """The folder's lock says better who has it."""
+    data = DataFolder({"CODY_DATA": str(tmp_path)})
+    with socket.create_server(("127.0.0.1", 0)) as taken, data.lock():
+        port = str(taken.getsockname()[1])
+        plan_for_up({"CODY_DATA": str(tmp_path), "API_PORT": port}, plain_logs=False, port_patience=0)
+        with pytest.raises(AlreadyRunning), DataFolder({"CODY_DATA": str(tmp_path)}).lock():
+            pass
+
+
+def write_api_file(data: Path, port: str) -> None:
+    serving = Serving(url=f"http://127.0.0.1:{port}", pid=os.getpid())
+    (data / "api.json").write_bytes(msgspec.json.encode(serving))
 
 
 def test_what_was_set_is_kept_and_local_repositories_are_always_allowed(tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ from cody_jobs.messages import JOBS_QUEUE, JobSubmitted, encode_message
 @json_option
 @click.pass_obj
 def requeue(environment: Mapping[str, str], *, job: str, as_json: bool) -> None:
-    """Set JOB to PENDING and send its message again. Runs that ended stay as they are."""
+    """Set JOB to PENDING and send its message again.
+
+    Takes nothing from a worker that is alive. A job with unfinished repositories goes on with these alone. In a job
+    where all have ended, the failed and cancelled ones run again, as after `retry`. What succeeded stays.
+    """
     status = run_async(_requeue(environment, job))
     if as_json:
         print_json({"id": job, "status": status})

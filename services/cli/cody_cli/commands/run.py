@@ -43,7 +43,8 @@ def run(environment: Mapping[str, str], *, job_file: str | None, as_json: bool, 
     runs on this machine already is used; otherwise everything needed is started, and stopped at the end.
     Repositories given by --repo and --repos are only read: a job works on their last commit.
 
-    Ctrl-C cancels the job; pressed twice, it leaves at once.
+    Ctrl-C cancels the job; pressed twice, it leaves at once. Workers that it started notice that and end within 20 s.
+    If the job was not cancelled yet, it goes on at the next start.
     """
     job = apply_options(read_job_file(job_file), options)
     paths = _find_local(options)

@@ -21,6 +21,8 @@ def up(environment: Mapping[str, str], *, as_json: bool) -> None:
 
     Settings are environment variables. Without DATABASE_URL everything is kept in CODY_DATA (~/.cody-batch), with a
     PostgreSQL server of its own. Repositories are found below REPOSITORIES_ROOT.
+
+    A second Ctrl-C does not wait for anything: workers notice it and end within 20 s, and jobs go on at the next start.
     """
     plan = plan_for_up(environment, plain_logs=sys.stderr.isatty())
     run_async(_serve(plan, as_json=as_json))
@@ -33,7 +35,7 @@ async def _serve(plan: StackPlan, *, as_json: bool) -> None:
             if await ctrl_c.unless_interrupted(stack.wait_until_ready()):
                 _announce(stack, plan.environment, as_json=as_json)
             await ctrl_c.first.wait()
-            tell("stopping; Ctrl-C again ends everything at once")
+            tell("stopping; Ctrl-C again ends it at once (workers end within 20 s then)")
     tell("stopped")
 
 
