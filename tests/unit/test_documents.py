@@ -3,6 +3,7 @@
 import re
 from enum import Enum
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -51,8 +52,8 @@ def _shown(setting: Setting) -> str:
             return "-"
         case Enum(value=value):
             return f"`{value}`"
-        case [*parts]:
-            return f"`{', '.join(map(str, parts))}`"
+        case tuple():
+            return f"`{', '.join(map(str, cast('tuple[object, ...]', setting.default)))}`"
         case plain:
             return f"`{plain}`"
 
@@ -66,12 +67,29 @@ def test_every_failure_code_is_explained() -> None:
     assert explained == set(FailureCode)
 
 
-@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")))
+def _documents() -> list[str]:
+    found = [path for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md") for path in ROOT.glob(pattern)]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+def _anchors(document: Path) -> set[str]:
+    """Those that GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", _documents())
 def test_links_between_documents_lead_somewhere(document: str) -> None:
-    text = (ROOT / document).read_text()
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+    here = ROOT / document
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", here.read_text()):
         if "://" not in target:
-            assert (ROOT / document).parent.joinpath(target).exists(), target
+            there = here.parent / target if target else here
+            assert there.exists(), target
+            assert not anchor or anchor in _anchors(there), f"{target}#{anchor}"
+
+
+def test_links_of_every_folder_of_documents_are_checked() -> None:
+    assert {document.rpartition("/")[0] for document in _documents()} == {"", "docs", "docs/decisions", "benchmarks"}
 
 
 if __name__ == "__main__":
