@@ -6,6 +6,7 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct
 from opentelemetry import trace
+from opentelemetry.trace import TracerProvider
 
 from cody_api.job_request import JobRequest
 from cody_api.problems import FieldProblem, ProblemError
@@ -17,9 +18,10 @@ from cody_jobs.identity import job_id_for_key, new_job_id
 from cody_jobs.messages import JobSubmitted
 from cody_jobs.models import Job, JobStatus, NewJob
 from cody_runtime import names
-from cody_runtime.telemetry import current_traceparent, get_tracer
+from cody_runtime.telemetry import current_traceparent
 
-_KEY = re.compile(r"[!-~]{1,255}")
+KEY = r"^[!-~]{1,255}$"
+_KEY = re.compile(KEY)
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -32,8 +34,9 @@ class Accepted(Struct, frozen=True, kw_only=True):
 class AcceptJob:
     """One per process: two requests with the same key wait for each other, so that one of them makes the job."""
 
-    def __init__(self, backends: Backends) -> None:
+    def __init__(self, backends: Backends, tracers: TracerProvider) -> None:
         self._backends = backends
+        self._tracers = tracers
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, request: JobRequest, *, caller: str, idempotency_key: str | None) -> Accepted:
@@ -50,11 +53,11 @@ class AcceptJob:
         """Each step may be taken again, and is: by a repeated request whose first one died half-way."""
         trace.get_current_span().set_attribute(names.JOB_ID, job_id)
         new = _new_job(job_id, request, caller)
-        with get_tracer(__name__).start_as_current_span(names.SPAN_CREATE_JOB):
+        with self._tracers.get_tracer(__name__).start_as_current_span(names.SPAN_CREATE_JOB):
             job = await self._backends.jobs.create_job(new, request.repositories)
         await tell(self._backends.results, job_id, JobCreated(repositories=job.repositories), once=True)
         if job.status is JobStatus.PENDING:
-            await send_message(self._backends.queue, JobSubmitted(job_id=job_id))
+            await send_message(self._backends.queue, JobSubmitted(job_id=job_id), self._tracers)
         return job
 
     async def _was_accepted(self, job_id: str, request: JobRequest) -> bool:

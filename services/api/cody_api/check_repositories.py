@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from cody_api.problems import FieldProblem, shown
 from cody_jobs.repository_names import REPOSITORIES_PER_JOB, BadRepositoryName, check_repository_name, is_allowed
 
+NAME_PART = r"[A-Za-z0-9_](?:(?!\.(?:\.|(?:git|lock)?(?:/|$)))[A-Za-z0-9_.-]){0,99}"
+"""What `check_repository_name` wants of owner and name, in the words of JSON Schema."""
+NAME_SCHEMA = {"pattern": f"^{NAME_PART}/{NAME_PART}$"}
+
 
 def check_repositories(repositories: Sequence[object], *, allowed: Sequence[str]) -> list[FieldProblem]:
     """Every name that is not one, comes twice, or is not allowed, with its index."""

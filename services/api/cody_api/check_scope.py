@@ -5,16 +5,28 @@ import threading
 import warnings
 from collections.abc import Sequence
 
-from cody_api.check_text import has_nul
+from cody_api.check_text import UNSEEN, has_nul, has_unseen
 from cody_api.problems import FieldProblem, shown
 
 PATTERNS_PER_FIELD = 200
 PATTERN_LENGTH = 500
 MATCH_LENGTH = 2_000
 
+PATTERN_SCHEMA = {
+    "pattern": (
+        rf"^(?=[^{UNSEEN}]+$)"
+        r"(?!#)(?!!?[\s/]*$)(?!!?(?:[^/]*/)*\.\.?(?:/|$))"
+        r"(?:[^\\\[]|\\.|\[(?:[!^][^\\\[^]|\[:[a-z]+:\]|[^\\\[!^])(?:\[:[a-z]+:\]|[^\\\[\]])*\])+$"
+    )
+}
+"""In the words of JSON Schema, which cannot say that the ranges in brackets have to go upwards. Of brackets, it knows
+the plain ones: no backslash and no other bracket within."""
+MATCH_SCHEMA = {"pattern": r"^[^\u0000]+$"}
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
+
 _WARNINGS = threading.Lock()
 """Filters of warnings belong to the process; checks run in threads."""
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
+_MODEL = re.compile(MODEL)
 _ESCAPED = re.compile(r"\\.")
 _POSIX_CLASS = re.compile(r"\[:[a-z]+:\]")
 _BRACKETS = re.compile(r"\[[!^]?(?P<inside>\]?[^\]]*)(?P<end>\]?)")
@@ -38,7 +50,7 @@ def wrong_with_pattern(pattern: str) -> str | None:
         return "matches nothing"
     if len(pattern) > PATTERN_LENGTH:
         return f"has {len(pattern)} characters; {PATTERN_LENGTH} are allowed"
-    if not pattern.isprintable():
+    if has_unseen(pattern):
         return "has a control character or a line break"
     if pattern.startswith("#"):
         return r"is a comment; write \# for a name that begins with #"

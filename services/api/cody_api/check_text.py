@@ -1,10 +1,21 @@
 """Checks of a job's name, type and prompt."""
 
+import re
+
 from cody_api.problems import FieldProblem, shown
 from cody_jobs.models import JobType
 
 NAME_LENGTH = 200
 PROMPT_LENGTH = 100_000
+
+UNSEEN = r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff"
+"""For brackets of regular expressions (Python's, and JSON Schema's): control characters, line breaks, and what is not
+seen but changes how a line is shown."""
+
+NAME_SCHEMA = {"pattern": rf"^(?=.*\S)[^{UNSEEN}]+$"}
+PROMPT_SCHEMA = {"pattern": r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"}
+
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 def check_name(name: str) -> list[FieldProblem]:
@@ -13,7 +24,7 @@ def check_name(name: str) -> list[FieldProblem]:
     if len(name) > NAME_LENGTH:
         message = f"has {len(name)} characters; {NAME_LENGTH} are allowed"
         return [FieldProblem(field="name", message=message, code="name_too_long")]
-    if not name.isprintable():
+    if has_unseen(name):
         message = "must be one line, without control characters"
         return [FieldProblem(field="name", message=message, code="unprintable_name", value=shown(repr(name)))]
     return []
@@ -33,6 +44,10 @@ def check_prompt(prompt: str) -> list[FieldProblem]:
         message = f"has {len(prompt)} characters; {PROMPT_LENGTH} are allowed"
         return [FieldProblem(field="prompt", message=message, code="prompt_too_long")]
     return has_nul("prompt", prompt)
+
+
+def has_unseen(text: str) -> bool:
+    return _UNSEEN.search(text) is not None
 
 
 def has_nul(field: str, text: str) -> list[FieldProblem]:

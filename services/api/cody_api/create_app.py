@@ -8,9 +8,12 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
+from opentelemetry import trace as trace_api
+from opentelemetry.trace import TracerProvider
 
 from cody_api.accept_job import AcceptJob
 from cody_api.answer_errors import EXCEPTION_HANDLERS
+from cody_api.answer_options import answer_options
 from cody_api.auth import TokenCheck, guard_roles
 from cody_api.event_streams import EventStreams
 from cody_api.guard_browsers import guard_browsers
@@ -43,25 +46,34 @@ ROUTES: Sequence[HTTPRouteHandler] = (
 )
 
 
-def create_app(backends: Backends, settings: ApiSettings, *, streams: EventStreams | None = None) -> Litestar:
-    """`streams` are given by a server that wants to end them when it stops."""
+def create_app(
+    backends: Backends,
+    settings: ApiSettings,
+    *,
+    streams: EventStreams | None = None,
+    tracers: TracerProvider | None = None,
+) -> Litestar:
+    """`streams` are given by a server that wants to end them when it stops; `tracers` make the spans of requests (the
+    process's own ones, where none are given)."""
+    tracers = tracers or trace_api.get_tracer_provider()
     check = TokenCheck(backends.tokens) if settings.api_auth is AuthMode.TOKENS else None
     app = Litestar(
-        route_handlers=ROUTES,
+        route_handlers=[*answer_options(ROUTES), *ROUTES],
         guards=[guard_browsers(settings), guard_roles(check)],
         dependencies={
             "backends": _provide(backends),
             "settings": _provide(settings),
-            "accept_job": _provide(AcceptJob(backends)),
+            "accept_job": _provide(AcceptJob(backends, tracers)),
+            "tracers": _provide(tracers),
             "streams": _provide(streams or EventStreams(backends, stop=asyncio.Event())),
         },
         cors_config=_cors(settings.cors_origins),
         exception_handlers=EXCEPTION_HANDLERS,
         logging_config=None,
-        openapi_config=openapi_config(metadata.version("cody-batch")),
+        openapi_config=openapi_config(metadata.version("cody-batch"), with_tokens=check is not None),
         request_max_body_size=LARGEST_BODY,
     )
-    app.asgi_handler = observe_requests(app.asgi_handler)
+    app.asgi_handler = observe_requests(app.asgi_handler, tracers)
     return app
 
 

@@ -7,44 +7,91 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from cody_api.check_repositories import NAME_SCHEMA as REPOSITORY_SCHEMA
 from cody_api.check_repositories import check_repositories
-from cody_api.check_scope import check_match, check_model, check_patterns
-from cody_api.check_text import NAME_LENGTH, PROMPT_LENGTH, check_name, check_prompt, check_type
+from cody_api.check_scope import (
+    MATCH_LENGTH,
+    MATCH_SCHEMA,
+    MODEL,
+    PATTERN_LENGTH,
+    PATTERN_SCHEMA,
+    PATTERNS_PER_FIELD,
+    check_match,
+    check_model,
+    check_patterns,
+)
+from cody_api.check_text import (
+    NAME_LENGTH,
+    NAME_SCHEMA,
+    PROMPT_LENGTH,
+    PROMPT_SCHEMA,
+    check_name,
+    check_prompt,
+    check_type,
+)
 from cody_api.problems import FieldProblem, ProblemError, shown
 from cody_jobs.identity import fingerprint
 from cody_jobs.models import JobSpec, JobType
 from cody_jobs.repository_names import REPOSITORIES_PER_JOB
 
+Pattern = Annotated[str, Meta(min_length=1, max_length=PATTERN_LENGTH, extra_json_schema=PATTERN_SCHEMA)]
+
 
 class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """One prompt for many repositories."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH, description="For people.", examples=["Test Job"])]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=NAME_LENGTH,
+            description="One line, for people.",
+            examples=["Test Job"],
+            extra_json_schema=NAME_SCHEMA,
+        ),
+    ]
     type: Annotated[JobType, Meta(description="What kind of change this is.")]
     prompt: Annotated[
         str,
-        Meta(min_length=1, max_length=PROMPT_LENGTH, description="What Claude is asked about every candidate file."),
+        Meta(
+            min_length=1,
+            max_length=PROMPT_LENGTH,
+            description="What Claude is asked about every candidate file.",
+            extra_json_schema=PROMPT_SCHEMA,
+        ),
     ]
     repositories: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, Meta(extra_json_schema=REPOSITORY_SCHEMA)], ...],
         Meta(
             min_length=1,
             max_length=REPOSITORIES_PER_JOB,
             description="owner/name each, without duplicates (upper and lower case are the same).",
             examples=[["acme/web", "acme/api"]],
+            extra_json_schema={"uniqueItems": True},
         ),
     ]
     create_pull_requests: Annotated[
         bool, Meta(description="Whether pull requests are opened, where that is allowed.")
     ] = False
     include: Annotated[
-        tuple[str, ...], Meta(description="Only files whose path matches one of these gitignore-style patterns.")
+        tuple[Pattern, ...],
+        Meta(
+            max_length=PATTERNS_PER_FIELD,
+            description="Only files whose path matches one of these gitignore-style patterns.",
+        ),
     ] = ()
-    exclude: Annotated[tuple[str, ...], Meta(description="No files whose path matches one of these.")] = ()
+    exclude: Annotated[
+        tuple[Pattern, ...],
+        Meta(max_length=PATTERNS_PER_FIELD, description="No files whose path matches one of these."),
+    ] = ()
     match: Annotated[
-        str | None, Meta(description="Only files whose text contains a match of this Python regular expression.")
+        Annotated[str, Meta(min_length=1, max_length=MATCH_LENGTH, extra_json_schema=MATCH_SCHEMA)] | None,
+        Meta(description="Only files whose text contains a match of this Python regular expression."),
     ] = None
-    model: Annotated[str | None, Meta(description="A Claude model other than the setting CLAUDE_MODEL.")] = None
+    model: Annotated[
+        Annotated[str, Meta(extra_json_schema={"pattern": MODEL})] | None,
+        Meta(description="A Claude model other than the setting CLAUDE_MODEL."),
+    ] = None
 
     def spec(self) -> JobSpec:
         return JobSpec(

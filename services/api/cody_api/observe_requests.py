@@ -8,6 +8,7 @@ from typing import Any, cast
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.trace import TracerProvider
 
 from cody_api.auth import caller_name
 from cody_jobs.spans import SpanRecord
@@ -34,7 +35,7 @@ SECURITY_HEADERS: Mapping[bytes, bytes] = {
 }
 
 
-def observe_requests(app: ASGIApp) -> ASGIApp:
+def observe_requests(app: ASGIApp, tracers: TracerProvider) -> ASGIApp:
     """Wrap the whole application: what it does not route is counted, too."""
     observed = _Observed(app)
     traced = OpenTelemetryMiddleware(
@@ -42,6 +43,7 @@ def observe_requests(app: ASGIApp) -> ASGIApp:
         excluded_urls=_NOT_TRACED,
         default_span_details=_first_name,
         exclude_spans=["receive", "send"],
+        tracer_provider=tracers,
     )
     return cast("ASGIApp", traced)
 

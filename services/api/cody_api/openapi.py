@@ -1,6 +1,6 @@
 """The OpenAPI document: what Litestar knows of the routes, and the few things it cannot know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,23 +40,22 @@ _EVENTS_EXAMPLE = (
 )
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
+_TOKEN = SecurityScheme(
+    type="http",
+    scheme="bearer",
+    description="A token (`cody_…`) with the role viewer (GET), submitter (POST) or admin.",
+)
+
+
+def openapi_config(version: str, *, with_tokens: bool) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Cody Batch",
         version=version,
         description=_DESCRIPTION,
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         use_handler_docstrings=True,
-        components=Components(
-            security_schemes={
-                "token": SecurityScheme(
-                    type="http",
-                    scheme="bearer",
-                    description="A token (`cody_…`) with the role viewer (GET), submitter (POST) or admin.",
-                )
-            }
-        ),
-        security=[{"token": []}],
+        components=Components(security_schemes={"token": _TOKEN}) if with_tokens else Components(),
+        security=[{"token": []}] if with_tokens else None,
     )
 
 
@@ -67,6 +66,11 @@ def build_document(app: Litestar) -> bytes:
     _describe_job_request(document)
     _describe_event_stream(paths["/jobs/{job_id}/events"]["get"])
     _describe_headers(paths["/jobs"]["post"])
+    operations = [operation for path in paths.values() for operation in path.values()]
+    for operation in operations:
+        _leave_null_out(operation.get("parameters") or [])
+    if "security" not in document:
+        _leave_tokens_out(operations)
     return msgspec.json.encode(document)
 
 
@@ -79,6 +83,20 @@ def _describe_job_request(document: dict[str, Any]) -> None:
         "required": True,
         "content": {"application/json": {"schema": reference, "examples": {"job": {"value": _EXAMPLE}}}},
     }
+
+
+def _leave_null_out(parameters: Sequence[dict[str, Any]]) -> None:
+    """A parameter may be absent; a text that means null, there is none."""
+    for parameter in parameters:
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.pop("oneOf", []) if kind != {"type": "null"}]
+        parameter["schema"] = schema | {name: value for kind in kinds for name, value in kind.items()}
+
+
+def _leave_tokens_out(operations: Sequence[dict[str, Any]]) -> None:
+    for operation in operations:
+        operation.pop("security", None)
+        operation["responses"].pop("401", None)
 
 
 def _describe_event_stream(operation: dict[str, Any]) -> None:

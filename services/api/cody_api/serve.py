@@ -15,6 +15,9 @@ from cody_runtime.program import Program
 
 log = get_logger("cody_api")
 
+OPERATION_PATIENCE = 10.0
+"""Seconds until a request whose database is away is answered 503: clients wait for it."""
+
 
 async def serve(settings: ApiSettings, program: Program) -> int:
     """The exit code. Raises `SettingsError` for settings that cannot work, `Unavailable` for a database that stays
@@ -24,7 +27,9 @@ async def serve(settings: ApiSettings, program: Program) -> int:
         log.warning("no_authentication", setting="API_AUTH=none", meaning="whoever can connect may do everything")
     with listen(settings.api_host, settings.api_port) as listener:
         async with AsyncExitStack() as stack:
-            backends = await stack.enter_async_context(open_backends(settings.backend))
+            backends = await stack.enter_async_context(
+                open_backends(settings.backend, operation_patience=OPERATION_PATIENCE)
+            )
             if settings.backend.embedded:
                 await ensure_first_token(backends.tokens, settings.backend.data_folder)
                 await stack.enter_async_context(program.spans.keep(keep_job_spans(backends.results.append_spans)))

@@ -4,7 +4,7 @@ Both come after the change that they tell of, which is already stored: when one 
 succeeded all the same, and the dispatcher's reconciler finds the job. So a failure is logged, not answered.
 """
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, TracerProvider
 
 from cody_jobs.errors import Unavailable
 from cody_jobs.events import EventBody
@@ -12,13 +12,13 @@ from cody_jobs.messages import JOBS_QUEUE, Message, encode_message
 from cody_jobs.ports import ResultStore, WorkQueue
 from cody_runtime import names
 from cody_runtime.logs import get_logger
-from cody_runtime.telemetry import current_traceparent, get_tracer
+from cody_runtime.telemetry import current_traceparent
 
 log = get_logger("cody_api")
 
 
-async def send_message(queue: WorkQueue, message: Message) -> None:
-    with get_tracer(__name__).start_as_current_span(names.SPAN_SEND_MESSAGE, kind=SpanKind.PRODUCER):
+async def send_message(queue: WorkQueue, message: Message, tracers: TracerProvider) -> None:
+    with tracers.get_tracer(__name__).start_as_current_span(names.SPAN_SEND_MESSAGE, kind=SpanKind.PRODUCER):
         traceparent = current_traceparent()
         attributes = {"traceparent": traceparent} if traceparent else {}
         try:

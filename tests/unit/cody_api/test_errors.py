@@ -1,11 +1,14 @@
 """Every error is a problem, and none tells more than it should."""
 
+import re
+
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 from msgspec.structs import replace
 
-from cody_api.create_app import LARGEST_BODY, create_app
+from cody_api.create_app import LARGEST_BODY, ROUTES, create_app
 from cody_api.problems import Problem
 from cody_api.settings import ApiSettings
 from cody_jobs.errors import Unavailable
@@ -35,6 +38,19 @@ async def test_a_method_that_is_not_possible_says_which_are(bare_client: httpx.A
     answer = await bare_client.delete("/jobs")
     problem_of(answer, 405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+
+
+@pytest.mark.parametrize("path", sorted({path for route in ROUTES for path in route.paths}))
+async def test_options_and_a_refusal_name_all_methods_of_every_path(
+    bare_app: Litestar, client_for: ClientFor, path: str
+) -> None:
+    possible = {"OPTIONS"}.union(*(route.http_methods for route in ROUTES if path in route.paths))
+    client = client_for(bare_app, None)
+    address = re.sub("{[^}]+}", "x", path)
+    answer = await client.options(address)
+    assert answer.status_code == 204
+    assert set(answer.headers["allow"].split(", ")) == possible
+    assert set((await client.delete(address)).headers["allow"].split(", ")) == possible
 
 
 async def test_an_unknown_job_is_a_problem(client: httpx.AsyncClient) -> None:

@@ -32,15 +32,31 @@ def keeper() -> SpanKeeper:
 
 
 @pytest.fixture
-def spans(keeper: SpanKeeper, monkeypatch: pytest.MonkeyPatch) -> Generator[InMemorySpanExporter]:
-    """The finished spans of everything that asks for a tracer while the test runs."""
-    exporter = InMemorySpanExporter()
+def spans() -> InMemorySpanExporter:
+    """The finished spans of the traced application."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracers(keeper: SpanKeeper, spans: InMemorySpanExporter) -> Generator[TracerProvider]:
     provider = TracerProvider()
     provider.add_span_processor(keeper)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-    yield exporter
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    yield provider
     provider.shutdown()
+
+
+@pytest.fixture
+def traced(
+    backends: Backends,
+    settings: ApiSettings,
+    tracers: TracerProvider,
+    client: httpx.AsyncClient,
+    client_for: ClientFor,
+) -> httpx.AsyncClient:
+    """A client that may submit jobs, of an application whose spans are seen."""
+    token = client.headers["authorization"].removeprefix("Bearer ")
+    return client_for(create_app(backends, settings, tracers=tracers), token)
 
 
 def server_spans(spans: InMemorySpanExporter) -> list[ReadableSpan]:
@@ -77,13 +93,8 @@ async def test_no_line_has_a_secret_or_a_prompt(client: httpx.AsyncClient, logge
 
 
 async def test_spans_are_named_by_the_route_and_carry_the_job(
-    spans: InMemorySpanExporter,
-    backends: Backends,
-    settings: ApiSettings,
-    client: httpx.AsyncClient,
-    client_for: ClientFor,
+    spans: InMemorySpanExporter, traced: httpx.AsyncClient
 ) -> None:
-    traced = client_for(create_app(backends, settings), client.headers["authorization"].removeprefix("Bearer "))
     answer = await traced.post("/jobs", json=job_body(), headers={"traceparent": TRACEPARENT})
     job_id = answer.json()["id"]
     await traced.get(f"/jobs/{job_id}")
@@ -100,13 +111,8 @@ async def test_spans_are_named_by_the_route_and_carry_the_job(
 
 
 async def test_the_context_travels_with_the_job_and_its_message(
-    spans: InMemorySpanExporter,
-    backends: Backends,
-    settings: ApiSettings,
-    client: httpx.AsyncClient,
-    client_for: ClientFor,
+    spans: InMemorySpanExporter, backends: Backends, traced: httpx.AsyncClient
 ) -> None:
-    traced = client_for(create_app(backends, settings), client.headers["authorization"].removeprefix("Bearer "))
     answer = await traced.post("/jobs", json=job_body(), headers={"traceparent": TRACEPARENT})
     job = await backends.jobs.get_job(answer.json()["id"])
     assert (job.traceparent or "").split("-")[1] == TRACE
@@ -117,19 +123,13 @@ async def test_the_context_travels_with_the_job_and_its_message(
 
 
 async def test_what_jobs_did_is_kept_and_who_looked_is_not(
-    keeper: SpanKeeper,
-    spans: InMemorySpanExporter,
-    backends: Backends,
-    settings: ApiSettings,
-    client: httpx.AsyncClient,
-    client_for: ClientFor,
+    keeper: SpanKeeper, spans: InMemorySpanExporter, traced: httpx.AsyncClient
 ) -> None:
     kept: list[SpanRecord] = []
 
     async def store(records: Sequence[SpanRecord]) -> None:
         kept.extend(records)
 
-    traced = client_for(create_app(backends, settings), client.headers["authorization"].removeprefix("Bearer "))
     async with keeper.keep(keep_job_spans(store)):
         job_id = await submit(traced)
         await traced.get(f"/jobs/{job_id}")
@@ -143,14 +143,8 @@ async def test_what_jobs_did_is_kept_and_who_looked_is_not(
 
 
 async def test_the_stored_trace_is_served(
-    backends: Backends,
-    settings: ApiSettings,
-    client: httpx.AsyncClient,
-    keeper: SpanKeeper,
-    spans: InMemorySpanExporter,
-    client_for: ClientFor,
+    backends: Backends, keeper: SpanKeeper, spans: InMemorySpanExporter, traced: httpx.AsyncClient
 ) -> None:
-    traced = client_for(create_app(backends, settings), client.headers["authorization"].removeprefix("Bearer "))
     async with keeper.keep(keep_job_spans(backends.results.append_spans)):
         job_id = await submit(traced)
     tree = (await traced.get(f"/jobs/{job_id}/trace")).json()

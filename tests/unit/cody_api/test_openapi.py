@@ -9,12 +9,16 @@ import httpx
 import msgspec
 import pytest
 from litestar import Litestar
+from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cody_api.create_app import ROUTES
+from cody_api.create_app import ROUTES, create_app
 from cody_api.job_request import parse_job_request
 from cody_api.problems import PROBLEM_JSON
+from cody_api.settings import ApiSettings, AuthMode
+from cody_jobs.ports import Role
 from tests.unit.cody_api.conftest import ClientFor
+from tests.unit.cody_api.stand_ins import backends_without_stores
 
 _ANY_HOST = re.compile(r"(?i)(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}|@import|url\(")
 
@@ -62,6 +66,17 @@ def test_every_route_but_health_asks_for_a_token(document: dict[str, Any]) -> No
     for name, operation in operations(document).items():
         wanted: list[dict[str, list[str]]] = [{}] if "health" in operation["tags"] else [{"token": []}]
         assert operation.get("security", document["security"]) == wanted, name
+
+
+async def test_without_tokens_none_is_asked_for(bare_settings: ApiSettings, client_for: ClientFor) -> None:
+    app = create_app(backends_without_stores(Role.VIEWER), replace(bare_settings, api_auth=AuthMode.NONE))
+    answer = await client_for(app, None).get("/openapi.json")
+    document: dict[str, Any] = msgspec.json.decode(answer.content)
+    OpenAPIV31SpecValidator(document).validate()
+    assert "securitySchemes" not in document["components"]
+    for name, operation in [("", document), *operations(document).items()]:
+        assert "security" not in operation, name
+        assert "401" not in operation.get("responses", {}), name
 
 
 def test_the_body_of_a_job_is_described_with_an_example_that_is_accepted(document: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -17,8 +18,11 @@ from httpx_sse import aconnect_sse
 from msgspec import Struct
 
 from cody_api.embedded import Address
+from cody_backends.postgres.embedded.layout import socket_file
+from cody_backends.postgres.embedded.server import EmbeddedServer
 from tests.support.wait import wait_until
 from tests.unit.cody_api.stories import job_body
+from tests.unit.cody_backends.postgres.relay import relay_to
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -120,6 +124,23 @@ async def test_tokens_are_the_default(start: Start, tmp_path: Path) -> None:
             assert (await client.get("/jobs")).status_code == 401
         assert not api.said("no_authentication")
     assert not (tmp_path / "data" / "token").exists(), "a shared database's first token is made by an operator"
+
+
+async def test_a_request_without_a_database_is_answered_before_its_client_gives_up(
+    start: Start, postgres_server: EmbeddedServer, database_url: str
+) -> None:
+    """30 s is what common clients wait; operations of other programs wait out more."""
+    async with relay_to(socket_file(postgres_server.socket_folder)) as relay:
+        url = f"postgresql://cody@127.0.0.1:{relay.port}{urlsplit(database_url).path}"
+        async with (
+            start(API_AUTH="none", DATABASE_URL=url) as api,
+            httpx.AsyncClient(base_url=await serving(api), timeout=30) as client,
+        ):
+            assert (await client.get("/jobs")).status_code == 200
+            await relay.close()
+            answer = await client.get("/jobs")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_a_port_that_is_taken_is_named(start: Start) -> None:

@@ -16,6 +16,7 @@ from cody_backends.open_backends import Backends
 from cody_jobs.ports import Role
 
 _LARGEST_ID = 2**63 - 1
+_ID_SCHEMA = {"pattern": "^[0-9]{0,18}$"}
 EVENT_STREAM = "text/event-stream"
 
 
@@ -34,10 +35,18 @@ async def get_events(
     streams: NamedDependency[EventStreams],
     job_id: JobId,
     last_event_id: Annotated[
-        str | None, HeaderParameter(name="Last-Event-ID", description="Go on after this event; browsers send it.")
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", description="Go on after this event; browsers send it.", schema_extra=_ID_SCHEMA
+        ),
     ] = None,
     last_event_id_query: Annotated[
-        str | None, QueryParameter(name="lastEventId", description="The same, for clients that cannot send a header.")
+        str | None,
+        QueryParameter(
+            name="lastEventId",
+            description="The same, for clients that cannot send a header.",
+            schema_extra=_ID_SCHEMA,
+        ),
     ] = None,
 ) -> Stream:
     """All events of the job from its first one (or after `Last-Event-ID`), then each new one at once. A comment goes

@@ -6,8 +6,9 @@ from typing import Annotated
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
+from opentelemetry.trace import TracerProvider
 
-from cody_api.accept_job import AcceptJob
+from cody_api.accept_job import KEY, AcceptJob
 from cody_api.auth import caller_name, needs
 from cody_api.change_job import cancel_job, retry_job
 from cody_api.connections import AnyRequest
@@ -27,6 +28,7 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         description="1 to 255 visible ASCII characters. The same key and body again return the same job.",
+        schema_extra={"pattern": KEY},
     ),
 ]
 
@@ -106,9 +108,11 @@ async def get_job(backends: NamedDependency[Backends], job_id: JobId) -> JobDeta
     responses=problems(400, 401, 403, 404, 409),
     response_description="The job, CANCELLED; its workers are told to stop.",
 )
-async def cancel(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:
+async def cancel(
+    backends: NamedDependency[Backends], tracers: NamedDependency[TracerProvider], job_id: JobId
+) -> JobDetail:
     """Ends the job now. Runs that have ended stay as they are; the others become CANCELLED."""
-    return await _describe(backends, await cancel_job(backends, check_job_id(job_id)))
+    return await _describe(backends, await cancel_job(backends, check_job_id(job_id), tracers))
 
 
 @post(
@@ -121,9 +125,11 @@ async def cancel(backends: NamedDependency[Backends], job_id: JobId) -> JobDetai
     responses=problems(400, 401, 403, 404, 409),
     response_description="The job, PENDING again.",
 )
-async def retry(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:
+async def retry(
+    backends: NamedDependency[Backends], tracers: NamedDependency[TracerProvider], job_id: JobId
+) -> JobDetail:
     """Queues the failed and cancelled repositories of an ended job again. Answers that were paid for are reused."""
-    return await _describe(backends, await retry_job(backends, check_job_id(job_id)))
+    return await _describe(backends, await retry_job(backends, check_job_id(job_id), tracers))
 
 
 async def _describe(backends: Backends, job: Job) -> JobDetail:

@@ -5,12 +5,26 @@ from typing import Annotated
 
 from litestar.params import PathParameter
 
+from cody_api.check_repositories import NAME_PART
 from cody_jobs.errors import JobNotFound, RunNotFound
 from cody_jobs.repository_names import BadRepositoryName, check_repository_name
 
-JobId = Annotated[str, PathParameter(description="The job's id: job-…")]
-Owner = Annotated[str, PathParameter(description="The part of the repository's name before the slash.")]
-Name = Annotated[str, PathParameter(description="The part after it; `owner%2Fname` in one piece works, too.")]
+JobId = Annotated[
+    str, PathParameter(description="The job's id: job-…", schema_extra={"pattern": r"^[A-Za-z0-9_-]{1,64}$"})
+]
+Owner = Annotated[
+    str,
+    PathParameter(
+        description="The part of the repository's name before the slash.", schema_extra={"pattern": f"^{NAME_PART}$"}
+    ),
+]
+Name = Annotated[
+    str,
+    PathParameter(
+        description="The part after it; `owner%2Fname` in one piece works, too.",
+        schema_extra={"pattern": f"^{NAME_PART}$"},
+    ),
+]
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
