@@ -5,7 +5,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,8 @@ KeepSpans = Callable[[Sequence[SpanRecord]], Coroutine[Any, Any, None]]
 """Stores finished spans; `ResultStore.append_spans` is one."""
 
 _FLUSH_SECONDS = 0.5
+_LAST_FLUSH_SECONDS = 3.0
+"""A program that ends does not wait longer for a store that is away."""
 _WAITING_SPANS = 20_000
 _BATCH = 500
 
@@ -111,7 +113,9 @@ class SpanKeeper(SpanProcessor):
             self._wanted = False
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self._flush(store)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_FLUSH_SECONDS):
+                    await self._flush(store)
 
     def on_start(self, span: Span, parent_context: otel_context.Context | None = None) -> None:
         """A child carries its parent's job id, so that every span of a job can be found by it."""
@@ -140,8 +144,11 @@ class SpanKeeper(SpanProcessor):
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
             try:
                 await store(batch)
-            except Exception:  # noqa: BLE001 (telemetry never stops the work; the next batch tries again)
-                return
+            except BaseException as error:
+                self._waiting.extendleft(reversed(batch))
+                if isinstance(error, Exception):
+                    return  # telemetry never stops the work; the next flush tries again
+                raise
 
 
 def _record(span: ReadableSpan, service: str) -> SpanRecord:

@@ -60,6 +60,27 @@ async def test_a_store_that_stays_away_loses_spans_but_never_the_work() -> None:
     assert called.is_set()
 
 
+async def test_spans_of_a_time_without_a_store_are_stored_later() -> None:
+    keeper = SpanKeeper("tester")
+    provider = TracerProvider()
+    provider.add_span_processor(keeper)
+    stored: list[str] = []
+    was_away = asyncio.Event()
+
+    async def store(spans: Sequence[SpanRecord]) -> None:
+        if not was_away.is_set():
+            was_away.set()
+            raise ConnectionError("gone")
+        stored.extend(span.name for span in spans)
+
+    async with keeper.keep(store):
+        for name in ("first", "second"):
+            with provider.get_tracer("x").start_as_current_span(name):
+                pass
+        await asyncio.wait_for(was_away.wait(), timeout=20)
+    assert stored == ["first", "second"]
+
+
 def test_spans_are_not_collected_where_nobody_stores_them() -> None:
     keeper = SpanKeeper("tester")
     provider = TracerProvider()
