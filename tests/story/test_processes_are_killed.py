@@ -48,6 +48,17 @@ async def test_killed_workers_lose_nothing(
     assert {run.losses for run in await runs(backends, job_id)} <= {0, 1}
 
 
+async def test_workers_that_are_asked_to_stop_store_what_is_in_flight(
+    slow_system: System, backends: Backends, stand_in: ClaudeStandIn, tmp_path: Path, libraries: Libraries
+) -> None:
+    job_id = await started(slow_system, stand_in)
+    await kill_workers(backends, job_id, signal.SIGTERM)
+    await check_same_end(slow_system, stand_in, tmp_path, libraries, job_id, in_flight=0)
+    ended = await runs(backends, job_id)
+    assert {run.losses for run in ended} == {0}
+    assert max(run.attempt for run in ended) > 1
+
+
 async def test_a_killed_dispatcher_loses_nothing(
     slow_system: System, stand_in: ClaudeStandIn, tmp_path: Path, libraries: Libraries
 ) -> None:
@@ -110,19 +121,19 @@ async def started(system: System, stand_in: ClaudeStandIn) -> str:
     return job_id
 
 
-async def kill_workers(backends: Backends, job_id: str) -> set[str]:
+async def kill_workers(backends: Backends, job_id: str, number: int = signal.SIGKILL) -> set[str]:
     owners = {run.lease_owner for run in await runs(backends, job_id) if run.status is RunStatus.RUNNING}
     held = {owner for owner in owners if owner is not None}
     assert held, "no worker is at work"
     for owner in held:
-        kill_owner(owner)
+        kill_owner(owner, number)
     return held
 
 
-def kill_owner(lease_owner: str) -> None:
+def kill_owner(lease_owner: str, number: int = signal.SIGKILL) -> None:
     """`lease_owner` is host:pid:random."""
     try:
-        os.kill(int(lease_owner.split(":")[1]), signal.SIGKILL)
+        os.kill(int(lease_owner.split(":")[1]), number)
     except ProcessLookupError:
         return  # killed a moment ago: its lease is still written down
 
