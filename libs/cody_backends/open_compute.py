@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from cody_backends.aws.settings import BatchSettings
 from cody_backends.settings import BackendSettings
 from cody_jobs.ports import Compute
 from cody_runtime.environment import CLAUDE_KEYS, without_credentials
@@ -24,6 +25,7 @@ class ComputeSettings(Struct, frozen=True, kw_only=True):
     worker_preload: Annotated[
         tuple[str, ...], Meta(description="Modules imported once, before any worker process is wanted.")
     ] = ("cody_worker.preload",)
+    batch: BatchSettings = BatchSettings()
 
 
 @asynccontextmanager

@@ -6,17 +6,20 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from cody_backends.aws.settings import AwsSettings
+
 OPERATION_PATIENCE = 45.0
 """Seconds that one operation on a store or a queue waits out a database that is away, where nobody says otherwise."""
 
 
 class BackendFamily(StrEnum):
     POSTGRES = "postgres"
+    AWS = "aws"
 
 
 class BackendSettings(Struct, frozen=True, kw_only=True):
     cody_backend: Annotated[
-        BackendFamily, Meta(description="Which family keeps jobs and messages and starts workers: postgres.")
+        BackendFamily, Meta(description="What keeps jobs and messages and starts workers: postgres or aws.")
     ] = BackendFamily.POSTGRES
     database_url: Annotated[
         str | None,
@@ -31,6 +34,7 @@ class BackendSettings(Struct, frozen=True, kw_only=True):
     database_connections: Annotated[
         int, Meta(ge=1, le=100, description="Connections that one process holds at most.")
     ] = 4
+    aws: AwsSettings = AwsSettings()
 
     @property
     def embedded(self) -> bool:

@@ -1,0 +1,1 @@
+"""DynamoDB, SQS and AWS Batch, chosen by `CODY_BACKEND=aws`."""
