@@ -18,9 +18,8 @@ class AwsSettings(Struct, frozen=True, kw_only=True):
     """What a program on AWS has to know. Credentials are found as AWS's own tools find them."""
 
     aws_region: Annotated[
-        str | None,
+        Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$")] | None,
         Meta(
-            pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$",
             description="Region of tables, queues and AWS Batch; needed with CODY_BACKEND=aws.",
             extra={"names": ("AWS_REGION", "AWS_DEFAULT_REGION")},
         ),
@@ -46,9 +45,8 @@ class BatchSettings(Struct, frozen=True, kw_only=True):
         Meta(pattern=r"^[\w./#-]{1,512}$", description="With CODY_BACKEND=aws: log group that workers' logs go to."),
     ] = "/aws/batch/job"
     batch_events_queue: Annotated[
-        str | None,
+        Annotated[str, Meta(pattern=_QUEUE)] | None,
         Meta(
-            pattern=_QUEUE,
             description="With CODY_BACKEND=aws: SQS queue with Batch Job State Change events. Unset: Batch is polled.",
         ),
     ] = None
