@@ -18,6 +18,7 @@ async def dispatch(settings: DispatcherSettings, program: Program) -> int:
     from cody_backends.open_backends import open_backends
     from cody_backends.open_compute import open_compute
     from cody_dispatcher.consume_messages import MessageConsumer
+    from cody_dispatcher.health_file import HealthFile
     from cody_dispatcher.ports import DispatcherPorts
     from cody_dispatcher.reconcile import Reconciler
     from cody_runtime.logs import get_logger
@@ -39,6 +40,7 @@ async def dispatch(settings: DispatcherSettings, program: Program) -> int:
             repositories_per_worker=per_worker,
             every=timedelta(seconds=settings.reconcile_seconds),
             pending_for=timedelta(seconds=settings.pending_seconds),
+            health=HealthFile(settings.health_file),
         )
         log.info("dispatcher_started", repositories_per_worker=per_worker)
         async with task_group() as tasks:

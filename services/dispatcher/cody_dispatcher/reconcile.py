@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from cody_dispatcher.dispatch_job import dispatch_job
+from cody_dispatcher.health_file import HealthFile
 from cody_dispatcher.log_failure import log_failure
 from cody_dispatcher.pauses import Backoff, pause
 from cody_dispatcher.ports import DispatcherPorts
@@ -37,12 +38,14 @@ class Reconciler:
         repositories_per_worker: int,
         every: timedelta,
         pending_for: timedelta,
+        health: HealthFile,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._ports = ports
         self._repositories_per_worker = repositories_per_worker
         self._every = every
         self._pending_for = pending_for
+        self._health = health
         self._clock = clock
         self._not_before: dict[str, datetime] = {}
 
@@ -52,6 +55,7 @@ class Reconciler:
         while not stop.is_set():
             if await self.reconcile():
                 backoff.reset()
+                await self._health.touch()
                 await pause(stop, self._every.total_seconds())
             else:
                 await pause(stop, max(self._every.total_seconds(), backoff.next()))

@@ -23,3 +23,7 @@ class DispatcherSettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=3600, description="A job that is PENDING that long is dispatched without waiting for a message."),
     ] = 10
+    health_file: Annotated[
+        str | None,
+        Meta(description="File touched after each complete look for lost work; its age is the dispatcher's health."),
+    ] = None

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cody_backends.postgres.database import Database
 from cody_backends.postgres.job_store import PostgresJobStore
 from cody_backends.postgres.result_store import PostgresResultStore
 from cody_backends.postgres.work_queue import PostgresWorkQueue
 from cody_dispatcher.consume_messages import MessageConsumer
+from cody_dispatcher.health_file import HealthFile
 from cody_dispatcher.ports import DispatcherPorts
 from cody_dispatcher.reconcile import Reconciler
 from cody_jobs.events import EventBody
@@ -77,12 +79,14 @@ class Room:
         pending_for: timedelta = timedelta(0),
         ports: DispatcherPorts | None = None,
         per_worker: int = PER_WORKER,
+        health: Path | None = None,
     ) -> Reconciler:
         return Reconciler(
             ports or self.ports,
             repositories_per_worker=per_worker,
             every=timedelta(seconds=5),
             pending_for=pending_for,
+            health=HealthFile(str(health) if health else None),
             clock=lambda: self.now(),
         )
 
