@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from cody_backends.aws.settings import BatchSettings
-from cody_backends.settings import BackendSettings
+from cody_backends.settings import BackendFamily, BackendSettings
+from cody_jobs.errors import SettingsError
 from cody_jobs.ports import Compute
 from cody_runtime.environment import CLAUDE_KEYS, without_credentials
 from cody_runtime.shutdown import PARENT_PIPE
@@ -32,8 +33,21 @@ class ComputeSettings(Struct, frozen=True, kw_only=True):
 async def open_compute(
     settings: ComputeSettings, backend: BackendSettings, *, environment: Mapping[str, str]
 ) -> AsyncGenerator[Compute]:
-    """Workers get `environment` without the credentials that are not theirs, and what a request adds to it. At the end
-    the workers of this machine are stopped: SIGTERM, and SIGKILL after 20 s."""
+    """Workers of this machine get `environment` without the credentials that are not theirs, and what a request adds
+    to it; at the end they are stopped: SIGTERM, and SIGKILL after 20 s. On AWS Batch they get what the job definition
+    says, and go on. Raises `SettingsError` and, on AWS, `Unavailable`."""
+    match backend.cody_backend:
+        case BackendFamily.POSTGRES:
+            opening = _open_on_this_machine(settings, backend, environment)
+        case BackendFamily.AWS:
+            opening = _open_on_batch(settings, backend)
+    async with opening as compute:
+        yield compute
+
+
+def _open_on_this_machine(
+    settings: ComputeSettings, backend: BackendSettings, environment: Mapping[str, str]
+) -> AbstractAsyncContextManager[Compute]:
     from cody_backends.processes.compute import WorkerProgram, open_processes
 
     worker = WorkerProgram(
@@ -42,8 +56,19 @@ async def open_compute(
         environment=_for_workers(environment),
     )
     at_once = settings.workers_at_once or max(2, os.cpu_count() or 1)
-    async with open_processes(worker, at_once=at_once, folder=backend.data_folder / "workers") as compute:
-        yield compute
+    return open_processes(worker, at_once=at_once, folder=backend.data_folder / "workers")
+
+
+def _open_on_batch(settings: ComputeSettings, backend: BackendSettings) -> AbstractAsyncContextManager[Compute]:
+    from cody_backends.aws.clients import Aws
+    from cody_backends.aws.compute import open_batch_compute
+
+    if settings.workers_at_once is not None:
+        raise SettingsError(
+            "WORKERS_AT_ONCE is for workers of this machine; with CODY_BACKEND=aws, AWS Batch bounds them: "
+            "unset it, and set maxvCpus of the compute environment"
+        )
+    return open_batch_compute(Aws(backend.aws), settings.batch)
 
 
 def _for_workers(environment: Mapping[str, str]) -> dict[str, str]:

@@ -3,13 +3,19 @@
 import json
 import signal
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cody_backends.aws.clients import Aws
+from cody_backends.aws.compute import open_batch_compute
+from cody_backends.aws.settings import AwsSettings, BatchSettings
 from cody_backends.processes.compute import WorkerProgram, open_processes
 from cody_jobs.ports import Compute, ComputeRequest, ShardReport, ShardState
+from cody_stand_ins.batch import BatchStandIn, batch_stand_in
+from tests.support.aws import REGION, create_job_queue, environment_for
 from tests.support.wait import wait_until
 
 PATIENT, IMPATIENT = 20.0, 0.5
@@ -62,17 +68,48 @@ def grace() -> float:
     return PATIENT
 
 
-@pytest.fixture(params=["processes"])
-async def room(request: pytest.FixtureRequest, tmp_path: Path, grace: float) -> AsyncGenerator[Room]:
-    assert request.param == "processes"
+@pytest.fixture(scope="session")
+async def running_batch() -> AsyncGenerator[BatchStandIn]:
+    entry = "import os, sys, contract_worker; sys.exit(contract_worker.run(sys.argv[1:], os.environ))"
+    async with batch_stand_in(entrypoint=("-c", entry), environment={"PYTHONPATH": str(PROGRAMS)}) as stand_in:
+        yield stand_in
+
+
+@asynccontextmanager
+async def _open_processes(folder: Path, grace: float) -> AsyncGenerator[Compute]:
     worker = WorkerProgram(
         entry="contract_worker:run",
         preload=(),
         environment={"PYTHONPATH": str(PROGRAMS), "GIVEN_TO_ALL": "yes", "AWS_BATCH_JOB_ARRAY_INDEX": "7"},
     )
+    async with open_processes(worker, at_once=AT_ONCE, folder=folder / "workers", grace=grace) as compute:
+        yield compute
+
+
+@asynccontextmanager
+async def _open_batch(stand_in: BatchStandIn, grace: float) -> AsyncGenerator[Compute]:
+    """The grace is AWS's own: nothing of ours is tested where it is short."""
+    await stand_in.reset()
+    await stand_in.set_grace(grace)
+    with environment_for({"BATCH": stand_in.url, "CLOUDWATCH_LOGS": stand_in.url}):
+        aws, settings = Aws(AwsSettings(aws_region=REGION)), BatchSettings()
+        await create_job_queue(aws, settings, vcpus=AT_ONCE, environment={"GIVEN_TO_ALL": "yes"})
+        async with open_batch_compute(aws, settings, calls_per_second=1000) as compute:
+            yield compute
+
+
+@pytest.fixture(params=["processes", "batch"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path, grace: float) -> AbstractAsyncContextManager[Compute]:
+    if request.param == "processes":
+        return _open_processes(tmp_path, grace)
+    return _open_batch(request.getfixturevalue("running_batch"), grace)
+
+
+@pytest.fixture
+async def room(opening: AbstractAsyncContextManager[Compute], tmp_path: Path) -> AsyncGenerator[Room]:
     notes = tmp_path / "notes"
     notes.mkdir()
-    async with open_processes(worker, at_once=AT_ONCE, folder=tmp_path / "workers", grace=grace) as compute:
+    async with opening as compute:
         yield Room(compute, notes)
 
 
@@ -142,6 +179,7 @@ async def test_what_has_no_place_yet_waits_in_order(room: Room) -> None:
     assert (await room.report(compute_id, 1)).state is ShardState.SUCCEEDED
 
 
+@pytest.mark.parametrize("opening", ["processes"], indirect=True)  # on AWS, the job queue's scheduling policy says so
 async def test_a_large_job_does_not_keep_a_small_one_waiting(room: Room) -> None:
     await room.start("job-large", shards=5, PLAN="wait")
     await room.has_begun("job-large 0", "job-large 1")

@@ -63,6 +63,8 @@ _UNKNOWN_CALLER = frozenset(
 _MISSING = frozenset(
     {"ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"},
 )
+_REFUSED = frozenset({"ClientException", "InvalidParameterException"})
+"""AWS Batch has one code for everything that it does not take; CloudWatch Logs has the other."""
 _AWAY = (EndpointConnectionError, HTTPClientError, ResponseStreamingError, aiohttp.ClientError, OSError)
 _NOT_SET_UP = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _WRONG_PLACE = (NoRegionError, InvalidRegionError, EndpointProviderError)
@@ -70,6 +72,10 @@ _WRONG_PLACE = (NoRegionError, InvalidRegionError, EndpointProviderError)
 
 class Missing(SettingsError):
     """A table, queue or definition is not there."""
+
+
+class Refused(SettingsError):
+    """AWS does not take this call as it is: it names something that is not there, or that is not right."""
 
 
 class ConditionFailed(CodyError):
@@ -129,6 +135,8 @@ def _of_answer(service: str, error: ClientError) -> CodyError | None:
         return SettingsError(f"{service}: credentials refused ({code}: {said}); look at the credentials and AWS_REGION")
     if code in _MISSING:
         return Missing(f"{service}: {said or code}; look at AWS_REGION, or create it with `cody-batch ops bootstrap`")
+    if code in _REFUSED:
+        return Refused(f"{service}: refused: {said or code}")
     if code in _BUSY or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Unavailable(service, f"{code}: {said}")
     return None

@@ -1,0 +1,1 @@
+"""The parts of Compute on AWS Batch."""

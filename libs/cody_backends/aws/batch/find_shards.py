@@ -1,0 +1,61 @@
+"""Find out what became of shards, with as few calls as their number allows."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cody_backends.aws.batch.batch_calls import IDS_AT_ONCE, BatchCalls
+from cody_backends.aws.batch.seen_job import ChildCounts, SeenJob, read_counts, read_job, shard_of
+from cody_jobs.ports.compute import ShardState
+
+if TYPE_CHECKING:
+    from types_aiobotocore_batch.literals import JobStatusType
+
+
+async def find_shards(batch: BatchCalls, compute_id: str, indexes: Sequence[int]) -> dict[int, SeenJob]:
+    """Those that Batch knows. The parent's counts may be all that there is to know; of up to 100 children the details
+    are one more call, and of a large job only those are listed whose state matters."""
+    parent = (await batch.describe([compute_id])).get(compute_id)
+    if parent is None:
+        return {}
+    counts = read_counts(parent)
+    if counts is None:
+        return {0: read_job(parent)} if 0 in indexes else {}
+    wanted = [index for index in indexes if 0 <= index < counts.size]
+    if (state := counts.all_are) is not None:
+        exit_code = 0 if state is ShardState.SUCCEEDED else None
+        return dict.fromkeys(wanted, SeenJob(state=state, exit_code=exit_code))
+    if len(wanted) <= IDS_AT_ONCE:
+        return await _describe(batch, compute_id, wanted)
+    return await _find_many(batch, compute_id, set(wanted), counts)
+
+
+async def is_array(batch: BatchCalls, compute_id: str) -> bool | None:
+    """None: Batch does not know it."""
+    parent = (await batch.describe([compute_id])).get(compute_id)
+    return None if parent is None else read_counts(parent) is not None
+
+
+async def _describe(batch: BatchCalls, compute_id: str, indexes: Sequence[int]) -> dict[int, SeenJob]:
+    told = await batch.describe([f"{compute_id}:{index}" for index in indexes])
+    return {shard_of(job_id)[1]: read_job(child) for job_id, child in told.items()}
+
+
+async def _find_many(batch: BatchCalls, compute_id: str, wanted: set[int], counts: ChildCounts) -> dict[int, SeenJob]:
+    """Ends are listed, never inferred: a child may go on between two calls."""
+    failed = await _listed(batch, compute_id, "FAILED") if counts.failed else set[int]()
+    succeeded = await _listed(batch, compute_id, "SUCCEEDED") if counts.succeeded else set[int]()
+    unfinished = wanted - failed - succeeded
+    if counts.running and counts.waiting:
+        running = await _listed(batch, compute_id, "RUNNING")
+    else:
+        running = unfinished if counts.running else set[int]()
+    return {
+        **dict.fromkeys(unfinished - running, SeenJob(state=ShardState.WAITING)),
+        **dict.fromkeys(unfinished & running, SeenJob(state=ShardState.RUNNING)),
+        **dict.fromkeys(wanted & succeeded, SeenJob(state=ShardState.SUCCEEDED, exit_code=0)),
+        **await _describe(batch, compute_id, sorted(wanted & failed)),
+    }
+
+
+async def _listed(batch: BatchCalls, compute_id: str, status: "JobStatusType") -> set[int]:
+    return {shard_of(child["jobId"])[1] async for child in batch.list_children(compute_id, status)}
