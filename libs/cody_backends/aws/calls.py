@@ -28,11 +28,15 @@ class Calls:
 
         An answer may be lost: whatever is called must lead to the same end when it happens twice.
         """
+        return await self.patiently(lambda: self.once(name, call))
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it again, with growing pauses, while it raises `Unavailable`, until patience ends."""
         async for attempt in stamina.retry_context(
             on=Unavailable, attempts=None, timeout=self._patience, wait_initial=0.05, wait_max=5.0, wait_jitter=0.5
         ):
             with attempt:
-                return await self.once(name, call)
+                return await work()
         raise AssertionError("stamina ends with a result or an error")
 
     async def once(self, name: str, call: Callable[[], Awaitable[T]]) -> T:

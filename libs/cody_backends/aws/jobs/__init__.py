@@ -1,0 +1,1 @@
+"""Jobs, runs and shards in DynamoDB, a file for each step of a job's life."""
