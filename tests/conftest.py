@@ -19,6 +19,8 @@ from cody_backends.postgres.open_database import open_database
 from cody_backends.settings import BackendSettings
 from tests.support.wait import wait_until
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 _REACHES_OUT = (
     "AWS",
     "ANTHROPIC",
