@@ -57,7 +57,15 @@ class Aws:
             yield cast("CloudWatchLogsClient", client)
 
     @asynccontextmanager
-    async def _client(self, service: str, *, read_seconds: int = _READ_SECONDS) -> AsyncGenerator[Any]:
+    async def client_at(self, service: str, endpoint: str) -> AsyncGenerator[Any]:
+        """Of any other service, at this endpoint."""
+        async with self._client(service, endpoint=endpoint) as client:
+            yield client
+
+    @asynccontextmanager
+    async def _client(
+        self, service: str, *, read_seconds: int = _READ_SECONDS, endpoint: str | None = None
+    ) -> AsyncGenerator[Any]:
         config = AioConfig(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=read_seconds,
@@ -65,5 +73,5 @@ class Aws:
             retries={"total_max_attempts": 1, "mode": "standard"},
         )
         session: Any = self._session
-        async with session.client(service, config=config) as client:
+        async with session.client(service, config=config, endpoint_url=endpoint) as client:
             yield client

@@ -65,6 +65,8 @@ _MISSING = frozenset(
 )
 _REFUSED = frozenset({"ClientException", "InvalidParameterException"})
 """AWS Batch has one code for everything that it does not take; CloudWatch Logs has the other."""
+_NOT_OFFERED = frozenset({"UnknownOperationException", "NotImplemented", "UnsupportedOperation"})
+_STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"})
 _AWAY = (EndpointConnectionError, HTTPClientError, ResponseStreamingError, aiohttp.ClientError, OSError)
 _NOT_SET_UP = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _WRONG_PLACE = (NoRegionError, InvalidRegionError, EndpointProviderError)
@@ -76,6 +78,14 @@ class Missing(SettingsError):
 
 class Refused(SettingsError):
     """AWS does not take this call as it is: it names something that is not there, or that is not right."""
+
+
+class NotOffered(SettingsError):
+    """The endpoint has no such operation: an emulator that does not do everything."""
+
+
+class StaleReceipt(CodyError):
+    """The message was deleted, or has been delivered again, since this receipt of it was given."""
 
 
 class ConditionFailed(CodyError):
@@ -137,6 +147,10 @@ def _of_answer(service: str, error: ClientError) -> CodyError | None:
         return Missing(f"{service}: {said or code}; look at AWS_REGION, or create it with `cody-batch ops bootstrap`")
     if code in _REFUSED:
         return Refused(f"{service}: refused: {said or code}")
+    if code in _NOT_OFFERED:
+        return NotOffered(f"{service}: the endpoint does not know this operation ({said or code})")
+    if code in _STALE or (code == "InvalidParameterValue" and "ReceiptHandle is invalid" in said):
+        return StaleReceipt(f"{service}: {said or code}")
     if code in _BUSY or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Unavailable(service, f"{code}: {said}")
     return None

@@ -21,6 +21,7 @@ _OPS = {
     "token": ("cody_cli.commands.ops_token:token", "Make, list and revoke API tokens."),
     "requeue": ("cody_cli.commands.ops_requeue:requeue", "Dispatch a stuck job again."),
     "dead-letters": ("cody_cli.commands.ops_dead_letters:dead_letters", "List or redrive messages that were given up."),
+    "bootstrap": ("cody_cli.commands.ops_bootstrap:bootstrap", "Create what CODY_BACKEND=aws needs, on emulators."),
     "prune": ("cody_cli.commands.ops_prune:prune", "Delete jobs that ended long ago, with all their results."),
 }
 

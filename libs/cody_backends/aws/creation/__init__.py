@@ -1,0 +1,1 @@
+"""What `ops bootstrap` creates, one module for each service."""
