@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from cody_backends.cursors import JobCursor, RunCursor, read_cursor, write_cursor
 from cody_backends.postgres.connection import Connection
-from cody_backends.postgres.cursors import JobCursor, RunCursor, read_cursor, write_cursor
 from cody_backends.postgres.jobs.rows import find_job_row, find_run_row, job_from, run_from
 from cody_backends.postgres.texts import storable
 from cody_jobs.models import Job, JobStatus, Page, RepositoryRun, RunCounts, RunOutcome, RunStatus

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cody_backends.cursors import PathCursor, read_cursor, write_cursor
 from cody_backends.postgres.connection import Connection, Row
-from cody_backends.postgres.cursors import PathCursor, read_cursor, write_cursor
 from cody_backends.postgres.results.record import unpack_thread
 from cody_backends.postgres.texts import storable
 from cody_jobs.models import Page
