@@ -1,4 +1,5 @@
-"""`python die_with_parent.py PROGRAM ARGUMENT...` becomes PROGRAM, which the kernel ends when our parent has ended.
+"""`python die_with_parent.py PARENT PROGRAM ARGUMENT...` becomes PROGRAM, which the kernel ends when the process with
+the id PARENT, who started us, has ended.
 
 Of use only on Linux; elsewhere the program is merely started.
 """
@@ -11,9 +12,8 @@ import sys
 _PR_SET_PDEATHSIG = 1  # sys/prctl.h
 
 
-def main(command: list[str]) -> None:
+def main(parent: int, command: list[str]) -> None:
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit("the parent ended first")
@@ -21,4 +21,4 @@ def main(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -35,6 +35,7 @@ async def start_process(
             sys.executable,
             "-I",
             _DIE_WITH_PARENT,
+            str(os.getpid()),
             *command,
             cwd=folder,
             env=dict(environment or os.environ),
