@@ -9,7 +9,7 @@ A fixture that picks one of them by name with `request.getfixturevalue` must not
 """
 
 import os
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -36,9 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    wanted = {name for item in session.items if isinstance(item, pytest.Function) for name in _asks_for(item)}
     for fixture in _NAMES.keys() & wanted:
         session.config.stash[_outcomes][fixture] = "did not run: nor did any test that wants it"
+
+
+def _asks_for(test: pytest.Function) -> Iterator[str]:
+    """By the name of a fixture, or as the parameter of one that picks it by name."""
+    yield from test.fixturenames
+    if hasattr(test, "callspec"):
+        yield from (value for value in test.callspec.params.values() if isinstance(value, str))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
