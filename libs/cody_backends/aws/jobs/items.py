@@ -23,7 +23,6 @@ from cody_jobs.models import (
     RunStatus,
     Shard,
 )
-from cody_jobs.ports.job_store import RecoveredRuns
 
 Item = Mapping[str, Any]
 """An item's attributes as Python values: str, Decimal, bytes, bool, list, dict."""
@@ -45,14 +44,21 @@ class Step(StrEnum):
 
 
 class JobItem(Struct, frozen=True, kw_only=True):
-    """`mark` is the call that made the last change; `counts` are known once a job has ended for good."""
+    """`mark` is the call that made the last change of status, `step_mark` the one that began the step; `counts` are
+    known once a job has ended for good."""
 
     job: Job
     open_shards: int
     step: Step | None
+    step_mark: str | None
     mark: str | None
     requeued: int
     counts: RunCounts | None
+
+    @property
+    def going(self) -> bool:
+        """It is being deleted: nobody is shown it any more."""
+        return self.step in {Step.DISCARD, Step.PRUNE}
 
 
 class RunItem(Struct, frozen=True, kw_only=True):
@@ -83,8 +89,11 @@ class ShardItem(Struct, frozen=True, kw_only=True):
     created_at: datetime
     ended_at: datetime | None
     mark: str | None
-    recovered_by: str | None
-    recovered: RecoveredRuns | None
+
+    @property
+    def open(self) -> bool:
+        """The shard that is none was never open."""
+        return self.attempt > 0 and self.ended_at is None
 
 
 class AttemptItem(Struct, frozen=True, kw_only=True):
@@ -165,6 +174,7 @@ def job_from(item: Item) -> JobItem:
         job=job,
         open_shards=int(item["openShards"]),
         step=Step(item["step"]) if "step" in item else None,
+        step_mark=item.get("stepMark"),
         mark=item.get("mark"),
         requeued=int(item.get("requeued", 0)),
         counts=msgspec.json.decode(counts, type=RunCounts) if counts and ended else None,
@@ -222,7 +232,6 @@ def implied_run(job: Job, repository: str, position: int) -> RunItem:
 def shard_from(job_id: str, item: Item) -> ShardItem:
     """Of a shard that was closed before it was written, only the end is there."""
     _, attempt, index = str(item["item"]).split("#")
-    recovered = item.get("recovered")
     leases: Mapping[str, Any] = item.get("leases", {})
     return ShardItem(
         job_id=job_id,
@@ -237,8 +246,6 @@ def shard_from(job_id: str, item: Item) -> ShardItem:
         created_at=time_from(item["createdAt"]),
         ended_at=_time_or_none(item, "endedAt"),
         mark=item.get("mark"),
-        recovered_by=item.get("recoveredBy"),
-        recovered=msgspec.json.decode(recovered, type=RecoveredRuns) if recovered else None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+import msgspec
 from msgspec import Struct
 
 from cody_backends.aws.calls import Calls
@@ -22,8 +23,9 @@ from cody_backends.aws.errors import ConditionFailed, TransactionRefused
 from cody_backends.aws.jobs.capacity import CapacityMeter
 from cody_backends.aws.jobs.items import Item, JobItem, epoch, job_from
 from cody_backends.aws.jobs.keys import RunsKey
-from cody_backends.aws.jobs.writes import Delete, Put, Update, Value, Write, kind_of, names_in, parameters, plain, typed
+from cody_backends.aws.jobs.writes import Put, Update, Value, Write, kind_of, names_in, parameters, plain, typed
 from cody_jobs.errors import JobNotFound, Unavailable
+from cody_jobs.models import Job
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -35,6 +37,8 @@ _BATCH_GET = 100
 _BATCH_WRITE = 25
 _AT_ONCE = 16
 _PING_SECONDS = 2.0
+_PAGES_REMEMBERED = 500
+_PLACES_REMEMBERED = 10_000
 TRANSACTION_ITEMS = 100
 """So many writes at most are one transaction."""
 _LONGEST_LIFE = timedelta(days=60)
@@ -46,6 +50,13 @@ class IndexPage(Struct, frozen=True, kw_only=True):
 
     keys: tuple[Item, ...]
     last: Mapping[str, Value] | None
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Which shard a run is in, and its position, by which the shard knows its lease."""
+
+    shard: RunsKey
+    position: int
 
 
 class Tables:
@@ -69,7 +80,8 @@ class Tables:
         self.clock = clock
         self._capacity = CapacityMeter()
         self._turns: WeakValueDictionary[RunsKey, asyncio.Lock] = WeakValueDictionary()
-        self.pages: OrderedDict[RunsKey, tuple[str, ...]] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, datetime, int], tuple[str, ...]] = OrderedDict()
+        self._places: OrderedDict[tuple[str, str], Place] = OrderedDict()
 
     @property
     def service(self) -> str:
@@ -93,6 +105,24 @@ class Tables:
         async with lock:
             yield
 
+    def remembered_page(self, job: Job, page: int) -> tuple[str, ...] | None:
+        """Names that were read before; of this very job: an id may come again after the job was deleted."""
+        return self._pages.get((job.id, job.created_at, page))
+
+    def remember_page(self, job: Job, page: int, names: tuple[str, ...]) -> None:
+        self._pages[job.id, job.created_at, page] = names
+        while len(self._pages) > _PAGES_REMEMBERED:
+            self._pages.popitem(last=False)
+
+    def remembered_place(self, job_id: str, repository: str) -> Place | None:
+        """Where this process last claimed the run."""
+        return self._places.get((job_id, repository))
+
+    def remember_place(self, job_id: str, repository: str, place: Place) -> None:
+        self._places[job_id, repository] = place
+        while len(self._places) > _PLACES_REMEMBERED:
+            self._places.popitem(last=False)
+
     async def ping(self) -> None:
         """A trivial read, tried once."""
         await self._calls.once("GetItem", lambda: asyncio.wait_for(self._trivial_read(), _PING_SECONDS))
@@ -110,7 +140,7 @@ class Tables:
     async def job(self, job_id: str) -> JobItem:
         """Raises `JobNotFound`."""
         found = await self.find_job(job_id) if _is_key(job_id) else None
-        if found is None:
+        if found is None or found.going:
             raise JobNotFound(f"there is no job {job_id}")
         return found
 
@@ -292,25 +322,10 @@ class Tables:
 def marked(write: Write, mark: str) -> Write:
     match write:
         case Put():
-            return Put(
-                table=write.table,
-                item={**write.item, "mark": mark},
-                condition=write.condition,
-                values=write.values,
-            )
-        case Update():
-            return Update(
-                table=write.table,
-                key=write.key,
-                set={**write.set, "mark": mark},
-                add=write.add,
-                expressions=write.expressions,
-                removals=write.removals,
-                condition=write.condition,
-                values=write.values,
-                names=write.names,
-            )
-        case Delete():
+            return msgspec.structs.replace(write, item={**write.item, "mark": mark})
+        case Update(marked=True):
+            return msgspec.structs.replace(write, set={**write.set, "mark": mark})
+        case _:
             return write
 
 

@@ -30,7 +30,8 @@ class Put(Struct, frozen=True, kw_only=True):
 
 class Update(Struct, frozen=True, kw_only=True):
     """`set` assigns attributes (None removes them), `add` adds to numbers (which begin at 0), `expressions` are further
-    assignments, `removals` further paths to remove. `names` are placeholders other than `#name` for `name`."""
+    assignments, `removals` further paths to remove. `names` are placeholders other than `#name` for `name`. One that is
+    not `marked` leaves the item's mark as it is."""
 
     table: str
     key: Key
@@ -41,6 +42,7 @@ class Update(Struct, frozen=True, kw_only=True):
     condition: str = ""
     values: Mapping[str, Value] = {}
     names: Mapping[str, str] = {}
+    marked: bool = True
 
 
 class Delete(Struct, frozen=True, kw_only=True):
@@ -50,7 +52,16 @@ class Delete(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value] = {}
 
 
-Write = Put | Update | Delete
+class Check(Struct, frozen=True, kw_only=True):
+    """Writes nothing: a transaction happens only while this holds."""
+
+    table: str
+    key: Key
+    condition: str
+    values: Mapping[str, Value] = {}
+
+
+Write = Put | Update | Delete | Check
 
 
 def parameters(write: Write) -> dict[str, Any]:
@@ -59,7 +70,7 @@ def parameters(write: Write) -> dict[str, Any]:
         case Put():
             parts = {"Item": typed({name: value for name, value in write.item.items() if value is not None})}
             return {"TableName": write.table, **parts, **_expressions("", write.condition, write.values, {})}
-        case Delete():
+        case Delete() | Check():
             parts = {"Key": typed(write.key)}
             return {"TableName": write.table, **parts, **_expressions("", write.condition, write.values, {})}
         case Update():
@@ -70,7 +81,7 @@ def parameters(write: Write) -> dict[str, Any]:
 
 def kind_of(write: Write) -> str:
     """Its name in a transaction."""
-    return type(write).__name__
+    return "ConditionCheck" if isinstance(write, Check) else type(write).__name__
 
 
 def typed(item: Mapping[str, Any]) -> dict[str, Any]:

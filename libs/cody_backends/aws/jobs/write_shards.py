@@ -1,0 +1,117 @@
+"""Write the shards of a planned attempt, and dispatch its runs into them. May be done again, and by two at once."""
+
+from collections.abc import Sequence
+
+from cody_backends.aws.errors import TransactionRefused
+from cody_backends.aws.jobs.items import AttemptItem, RunItem, implied_run, positions_in, run_from
+from cody_backends.aws.jobs.keys import attempt_key, run_key, shard_key
+from cody_backends.aws.jobs.pages import names_at
+from cody_backends.aws.jobs.tables import Tables, each, runs_key
+from cody_backends.aws.jobs.writes import Update, Value, Write
+from cody_jobs.errors import Unavailable
+from cody_jobs.models import Job, RunStatus
+
+_RUNS_AT_ONCE = 90
+_TRIES = 20
+
+
+def plan_of(attempt: AttemptItem) -> list[list[int]]:
+    """Positions by shard: packed ones first, then one shard for each run that was lost before."""
+    alone = set(positions_in(attempt.alone))
+    packed = [position for position in positions_in(attempt.queued) if position not in alone]
+    shards = [packed[first : first + attempt.per_shard] for first in range(0, len(packed), attempt.per_shard)]
+    return [*shards, *([position] for position in sorted(alone))]
+
+
+async def write_shards(tables: Tables, job: Job, attempt: AttemptItem) -> None:
+    if attempt.done:
+        return
+    plan = plan_of(attempt)
+    await names_at(tables, job, [position for positions in plan for position in positions])
+
+    async def write(index: int) -> None:
+        await _write_shard(tables, job, attempt, index, plan[index])
+
+    await each(range(len(plan)), write)
+    done = Update(
+        table=tables.runs, key=runs_key(attempt_key(attempt.job_id, attempt.number)), set={"done": True}, marked=False
+    )
+    await tables.write(done, mark=tables.new_mark())
+
+
+async def _write_shard(tables: Tables, job: Job, attempt: AttemptItem, index: int, positions: Sequence[int]) -> None:
+    """A shard that a stop has closed meanwhile stays as it is, and its runs with it."""
+    names = await names_at(tables, job, positions)
+    for first in range(0, len(positions), _RUNS_AT_ONCE):
+        there = zip(positions[first : first + _RUNS_AT_ONCE], names[first : first + _RUNS_AT_ONCE], strict=True)
+        # What the first try knows of a run is what its page says: in a first attempt that is all there is.
+        runs = [implied_run(job, name, position) for position, name in there]
+        await _dispatch(tables, attempt, index, positions, runs)
+
+
+async def _dispatch(
+    tables: Tables, attempt: AttemptItem, index: int, positions: Sequence[int], runs: Sequence[RunItem]
+) -> None:
+    mark = tables.new_mark()
+    left = runs if attempt.number == 1 else await _still_queued(tables, attempt, runs)
+    for _ in range(_TRIES):
+        try:
+            await tables.transact(_writes(tables, attempt, index, positions, left), mark=mark)
+        except TransactionRefused as refused:
+            if refused.conditions[0] is not None:
+                return
+            left = await _still_queued(tables, attempt, left)
+            continue
+        return
+    raise Unavailable(tables.service, f"runs of job {attempt.job_id} are changed by others all the time")
+
+
+async def _still_queued(tables: Tables, attempt: AttemptItem, runs: Sequence[RunItem]) -> list[RunItem]:
+    """Those that nobody has dispatched (or cancelled) meanwhile."""
+    keys = {run_key(run.run.job_id, run.run.repository): run for run in runs}
+    found = await tables.find_all(list(keys))
+    now = [run_from(found[key]) if key in found else run for key, run in keys.items()]
+    return [run for run in now if run.run.status is RunStatus.QUEUED and run.run.attempt < attempt.number]
+
+
+def _writes(
+    tables: Tables, attempt: AttemptItem, index: int, positions: Sequence[int], runs: Sequence[RunItem]
+) -> list[Write]:
+    none: dict[str, Value] = {":none": 0, ":now": tables.now(), ":no_leases": {}}
+    counters = ("running", "succeeded", "failed", "cancelled", "pullRequests", "patches", "noChanges")
+    shard = Update(
+        table=tables.runs,
+        key=runs_key(shard_key(attempt.job_id, attempt.number, index)),
+        set={"positions": list(positions), "expiresAt": tables.forget_at()},
+        add={"dispatched": len(runs)},
+        expressions=(
+            "#createdAt = if_not_exists(#createdAt, :now)",
+            "#leases = if_not_exists(#leases, :no_leases)",
+            *(f"#{name} = if_not_exists(#{name}, :none)" for name in counters),
+        ),
+        condition="attribute_not_exists(#endedAt)",
+        values=none,
+    )
+    return [shard, *(_run(tables, attempt, index, run) for run in runs)]
+
+
+def _run(tables: Tables, attempt: AttemptItem, index: int, item: RunItem) -> Update:
+    run = item.run
+    return Update(
+        table=tables.runs,
+        key=runs_key(run_key(run.job_id, run.repository)),
+        set={
+            "jobId": run.job_id,
+            "repository": run.repository,
+            "position": run.position,
+            "status": RunStatus.DISPATCHED.value,
+            "attempt": attempt.number,
+            "shard": index,
+            "updatedAt": tables.now(),
+            "expiresAt": tables.forget_at(),
+        },
+        add={"dispatches": 1},
+        expressions=("#losses = if_not_exists(#losses, :none)",),
+        condition="attribute_not_exists(#part) OR (#status = :queued AND #attempt < :attempt)",
+        values={":none": 0, ":queued": RunStatus.QUEUED.value, ":attempt": attempt.number},
+    )
