@@ -6,6 +6,7 @@ So where no shard is open and nothing is unfinished, nothing can change any more
 condition that ends the job excludes both.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -36,7 +37,7 @@ from cody_backends.aws.jobs.shards import (
 from cody_backends.aws.jobs.steps import change_job, complete_old_sweeps, complete_step, expires_at, sweep
 from cody_backends.aws.jobs.tables import Tables, each
 from cody_backends.aws.jobs.writes import Value
-from cody_backends.job_failure import FailedRun, failure_of_job
+from cody_backends.job_failure import FailureGroup, failure_of_job
 from cody_jobs.errors import IllegalTransition, Unavailable
 from cody_jobs.lifecycle import DISPATCHES_ALLOWED, LOSSES_ALLOWED, check_job_step, job_status_at_end
 from cody_jobs.models import Failure, FailureCode, Job, JobStatus, RunCounts, RunStatus
@@ -115,8 +116,18 @@ async def _failure_of(tables: Tables, job: Job, shards: Sequence[ShardItem], cou
     names = await names_at(tables, job, positions)
     found = await tables.find_all([run_key(job.id, name) for name in names])
     runs = [run_from(item).run for item in found.values()]
-    failed = [FailedRun(position=run.position, failure=run.failure) for run in runs if run.failure is not None]
-    return failure_of_job(failed, counts)
+    failures = [run.failure for run in sorted(runs, key=lambda run: run.position) if run.failure is not None]
+    return failure_of_job(_groups(failures), counts)
+
+
+def _groups(failures: Sequence[Failure]) -> list[FailureGroup]:
+    by_code: dict[FailureCode, list[Failure]] = defaultdict(list)
+    for failure in failures:
+        by_code[failure.code].append(failure)
+    return [
+        FailureGroup(runs=len(alike), first=alike[0], retryable=any(failure.retryable for failure in alike))
+        for alike in by_code.values()
+    ]
 
 
 async def stop_job(tables: Tables, *, job_id: str, status: JobStatus, failure: Failure | None) -> ShardEnd:

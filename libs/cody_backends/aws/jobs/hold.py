@@ -12,7 +12,8 @@ import msgspec
 from cody_backends.aws.errors import ConditionFailed, TransactionRefused
 from cody_backends.aws.jobs.items import RunItem, ShardItem, cut_text, epoch, failure_text, json_text, shard_from
 from cody_backends.aws.jobs.keys import RunsKey
-from cody_backends.aws.jobs.pages import find_run, known_run
+from cody_backends.aws.jobs.pages import find_run
+from cody_backends.aws.jobs.read import known_run
 from cody_backends.aws.jobs.shards import RunChange, change_runs, home_of
 from cody_backends.aws.jobs.tables import Place, Tables, runs_key
 from cody_backends.aws.jobs.writes import Update, Value

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from cody_backends.aws.jobs.items import RunItem, implied_run, names_from, page_and_place, run_from
 from cody_backends.aws.jobs.keys import PAGE, page_count, page_key, run_key
 from cody_backends.aws.jobs.tables import Tables, each
-from cody_jobs.errors import RunNotFound, Unavailable
+from cody_jobs.errors import Unavailable
 from cody_jobs.models import Job
-
-LONGEST_NAME = 1_000
 
 
 async def names_at(tables: Tables, job: Job, positions: Sequence[int]) -> list[str]:
@@ -55,21 +53,3 @@ async def find_run(tables: Tables, job_id: str, repository: str) -> RunItem | No
     """A run that was dispatched before; None for one that was not, or that there is not."""
     item = await tables.find(run_key(job_id, repository))
     return None if item is None else run_from(item)
-
-
-async def known_run(tables: Tables, job_id: str, repository: str) -> RunItem:
-    """Any run of the job. Raises `JobNotFound` or `RunNotFound`."""
-    run = await find_run(tables, job_id, repository) if is_name(repository) else None
-    if run is not None:
-        return run
-    job = (await tables.job(job_id)).job
-    pages = await names_on(tables, job, range(page_count(job.repositories)))
-    for page, names in pages.items():
-        if repository in names:
-            return implied_run(job, repository, page * PAGE + names.index(repository))
-    raise RunNotFound(f"job {job_id} has no repository {repository}")
-
-
-def is_name(repository: str) -> bool:
-    """DynamoDB refuses sort keys that are longer than 1,024 bytes."""
-    return len(repository.encode(errors="replace")) <= LONGEST_NAME

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from cody_backends.job_failure import FailureGroup, failure_of_job
 from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.jobs.hold import worker_lost
 from cody_backends.postgres.jobs.read import count_runs, has_unfinished
@@ -110,28 +111,23 @@ async def _shard_end(connection: Connection, job_id: str, mark: UUID) -> ShardEn
 
 
 async def _failure_of(connection: Connection, job_id: str, counts: RunCounts) -> Failure | None:
-    """What failed runs have in common, or how many failed of what."""
     rows = await connection.fetch(
         """
-        SELECT failure ->> 'code' AS code, count(*) AS runs, (array_agg(failure ORDER BY position))[1] AS first,
+        SELECT count(*) AS runs, (array_agg(failure ORDER BY position))[1] AS first,
             bool_or((failure ->> 'retryable')::boolean) AS retryable
-        FROM repository_runs WHERE job_id = $1 AND status = 'FAILED' GROUP BY 1 ORDER BY runs DESC, code
+        FROM repository_runs WHERE job_id = $1 AND status = 'FAILED' GROUP BY failure ->> 'code'
         """,
         job_id,
     )
-    if not rows:
-        return None
-    if len(rows) == 1:
-        first = msgspec.json.decode(rows[0]["first"], type=Failure)
-        message = first.message if counts.total == 1 else f"{_share(counts)} failed: {first.message}"
-        return Failure(code=first.code, message=message, retryable=rows[0]["retryable"])
-    codes = ", ".join(f"{row['code']} {row['runs']}" for row in rows)
-    retryable = any(row["retryable"] for row in rows)
-    return Failure(code=FailureCode.RUNS_FAILED, message=f"{_share(counts)} failed: {codes}", retryable=retryable)
-
-
-def _share(counts: RunCounts) -> str:
-    return f"{counts.failed} of {counts.total} repositories"
+    groups = [
+        FailureGroup(
+            runs=row["runs"],
+            first=msgspec.json.decode(row["first"], type=Failure),
+            retryable=row["retryable"],
+        )
+        for row in rows
+    ]
+    return failure_of_job(groups, counts)
 
 
 async def recover_shard(
