@@ -22,6 +22,8 @@ from cody_backends.postgres.work_queue import PostgresWorkQueue
 from cody_backends.settings import BackendSettings
 from cody_jobs.models import JobStatus
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
+from tests.servers.aws_server import AwsServer
+from tests.support.sqs_queues import use_queues
 
 T = TypeVar("T")
 SetStatusByHand = Callable[[str, JobStatus], Awaitable[None]]
@@ -112,9 +114,26 @@ def set_status_by_hand(job_store: JobStore, request: pytest.FixtureRequest) -> S
     return set_status
 
 
-@pytest.fixture(params=_ADAPTERS)
+_SQS = {"moto": "queues_of_moto", "ElasticMQ": "queues_of_elasticmq"}
+
+
+@pytest.fixture
+async def queues_of_moto(moto_server: AwsServer) -> AsyncGenerator[WorkQueue]:
+    async with use_queues(moto_server) as queue:
+        yield queue
+
+
+@pytest.fixture
+async def queues_of_elasticmq(elasticmq: AwsServer) -> AsyncGenerator[WorkQueue]:
+    async with use_queues(elasticmq) as queue:
+        yield queue
+
+
+@pytest.fixture(params=[*_ADAPTERS, *_SQS])
 def work_queue(request: pytest.FixtureRequest) -> WorkQueue:
-    """Waits for notifications alone: where one is missing, a test waits in vain."""
+    """PostgreSQL waits for notifications alone: where one is missing, a test waits in vain."""
+    if request.param in _SQS:
+        return request.getfixturevalue(_SQS[request.param])
     return PostgresWorkQueue(_database_of(request), look_again=timedelta(hours=1))
 
 
