@@ -39,7 +39,7 @@ class QueueDepth(Struct, frozen=True, kw_only=True):
 @runtime_checkable
 class WorkQueue(Protocol):
     """A message is invisible to others for its visibility timeout after a receive, and comes again unless deleted.
-    Order is not promised, and times may be rounded up to whole seconds. Raises `Unavailable` when the queue stays away."""
+    Order is not promised; times may be rounded up to whole seconds. Raises `Unavailable` when the queue stays away."""
 
     async def ping(self) -> None:
         """Return when the queue answers; raise `Unavailable` otherwise, without retrying."""
