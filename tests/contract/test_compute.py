@@ -15,7 +15,8 @@ from cody_backends.aws.settings import AwsSettings, BatchSettings
 from cody_backends.processes.compute import WorkerProgram, open_processes
 from cody_jobs.ports import Compute, ComputeRequest, ShardReport, ShardState
 from cody_stand_ins.batch import BatchStandIn, batch_stand_in
-from tests.support.aws import REGION, create_job_queue, environment_for
+from tests.servers.aws_server import REGION, AwsServer
+from tests.support.aws import create_job_queue, environment_of
 from tests.support.wait import wait_until
 
 PATIENT, IMPATIENT = 20.0, 0.5
@@ -91,7 +92,7 @@ async def _open_batch(stand_in: BatchStandIn, grace: float) -> AsyncGenerator[Co
     """The grace is AWS's own: nothing of ours is tested where it is short."""
     await stand_in.reset()
     await stand_in.set_grace(grace)
-    with environment_for({"BATCH": stand_in.url, "CLOUDWATCH_LOGS": stand_in.url}):
+    with environment_of(AwsServer(stand_in.url).environment("batch", "cloudwatch_logs")):
         aws, settings = Aws(AwsSettings(aws_region=REGION)), BatchSettings()
         await create_job_queue(aws, settings, vcpus=AT_ONCE, environment={"GIVEN_TO_ALL": "yes"})
         async with open_batch_compute(aws, settings, calls_per_second=1000) as compute:

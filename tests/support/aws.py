@@ -2,47 +2,56 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cody_backends.aws.clients import Aws
 from cody_backends.aws.settings import BatchSettings
 
-REGION = "eu-central-1"
+if TYPE_CHECKING:
+    from types_aiobotocore_batch import BatchClient
 
 
 @contextmanager
-def environment_for(endpoints: Mapping[str, str]) -> Generator[None]:
-    """Credentials that are none, and the addresses of emulators by service ("BATCH", "SQS")."""
+def environment_of(variables: Mapping[str, str]) -> Generator[None]:
+    """AWS's clients find their settings in the process's environment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "emulator")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "emulator")
-        for service, url in endpoints.items():
-            patch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+        for name, value in variables.items():
+            patch.setenv(name, value)
         yield
 
 
 async def create_job_queue(
     aws: Aws, settings: BatchSettings, *, vcpus: int = 2, environment: Mapping[str, str] | None = None
 ) -> None:
-    """A compute environment of so many vCPUs, of which each job takes one, with its queue and job definition."""
+    """What `create_job_definition` makes, under the names of these settings."""
     async with aws.batch() as batch:
-        await batch.create_compute_environment(
-            computeEnvironmentName="compute",
-            type="MANAGED",
-            computeResources={"type": "FARGATE", "maxvCpus": vcpus, "subnets": ["subnet-1"]},
+        await create_job_definition(
+            batch, settings.batch_job_queue, settings.batch_job_definition, vcpus=vcpus, environment=environment
         )
-        await batch.create_job_queue(
-            jobQueueName=settings.batch_job_queue,
-            priority=1,
-            computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "compute"}],
-        )
-        await batch.register_job_definition(
-            jobDefinitionName=settings.batch_job_definition,
-            type="container",
-            containerProperties={
-                "image": "cody-batch-worker",
-                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}],
-                "environment": [{"name": name, "value": value} for name, value in (environment or {}).items()],
-            },
-        )
+
+
+async def create_job_definition(
+    batch: "BatchClient", queue: str, definition: str, *, vcpus: int, environment: Mapping[str, str] | None = None
+) -> None:
+    """A compute environment of so many vCPUs, of which each job takes one, with its queue and job definition."""
+    await batch.create_compute_environment(
+        computeEnvironmentName="compute",
+        type="MANAGED",
+        computeResources={"type": "FARGATE", "maxvCpus": vcpus, "subnets": ["subnet-1"]},
+    )
+    await batch.create_job_queue(
+        jobQueueName=queue,
+        priority=1,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "compute"}],
+    )
+    await batch.register_job_definition(
+        jobDefinitionName=definition,
+        type="container",
+        containerProperties={
+            "image": "cody-batch-worker",
+            "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}],
+            "environment": [{"name": name, "value": value} for name, value in (environment or {}).items()],
+        },
+    )

@@ -1,6 +1,6 @@
 """Find out what became of shards, with as few calls as their number allows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cody_backends.aws.batch.batch_calls import IDS_AT_ONCE, BatchCalls
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 async def find_shards(batch: BatchCalls, compute_id: str, indexes: Sequence[int]) -> dict[int, SeenJob]:
     """Those that Batch knows. The parent's counts may be all that there is to know; of up to 100 children the details
-    are one more call, and of a large job only those are listed whose state matters."""
+    are one more call, and of a large job the short lists tell most."""
     parent = (await batch.describe([compute_id])).get(compute_id)
     if parent is None:
         return {}
@@ -42,20 +42,27 @@ async def _describe(batch: BatchCalls, compute_id: str, indexes: Sequence[int]) 
 
 async def _find_many(batch: BatchCalls, compute_id: str, wanted: set[int], counts: ChildCounts) -> dict[int, SeenJob]:
     """Ends are listed, never inferred: a child may go on between two calls."""
-    failed = await _listed(batch, compute_id, "FAILED") if counts.failed else set[int]()
-    succeeded = await _listed(batch, compute_id, "SUCCEEDED") if counts.succeeded else set[int]()
-    unfinished = wanted - failed - succeeded
+    failed = await _listed(batch, compute_id, "FAILED") if counts.failed else {}
+    succeeded = await _listed(batch, compute_id, "SUCCEEDED") if counts.succeeded else {}
+    ended = {index: job for index, job in {**failed, **succeeded}.items() if index in wanted}
+    unfinished = wanted - ended.keys()
+    running = unfinished if counts.running else set[int]()
     if counts.running and counts.waiting:
-        running = await _listed(batch, compute_id, "RUNNING")
-    else:
-        running = unfinished if counts.running else set[int]()
+        running = unfinished & (await _listed(batch, compute_id, "RUNNING")).keys()
     return {
         **dict.fromkeys(unfinished - running, SeenJob(state=ShardState.WAITING)),
-        **dict.fromkeys(unfinished & running, SeenJob(state=ShardState.RUNNING)),
-        **dict.fromkeys(wanted & succeeded, SeenJob(state=ShardState.SUCCEEDED, exit_code=0)),
-        **await _describe(batch, compute_id, sorted(wanted & failed)),
+        **dict.fromkeys(running, SeenJob(state=ShardState.RUNNING)),
+        **ended,
+        **await _with_logs(batch, compute_id, ended),
     }
 
 
-async def _listed(batch: BatchCalls, compute_id: str, status: "JobStatusType") -> set[int]:
-    return {shard_of(child["jobId"])[1] async for child in batch.list_children(compute_id, status)}
+async def _with_logs(batch: BatchCalls, compute_id: str, ended: Mapping[int, SeenJob]) -> dict[int, SeenJob]:
+    """Lists do not tell where a log is: ask, for as many failures as one call tells."""
+    failed = [index for index, job in ended.items() if job.state is ShardState.FAILED and job.exit_code is not None]
+    return await _describe(batch, compute_id, failed[:IDS_AT_ONCE])
+
+
+async def _listed(batch: BatchCalls, compute_id: str, status: "JobStatusType") -> dict[int, SeenJob]:
+    children = batch.list_children(compute_id, status)
+    return {shard_of(child["jobId"])[1]: read_job(child) async for child in children}

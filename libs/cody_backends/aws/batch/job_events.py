@@ -80,7 +80,7 @@ class JobEvents:
         told = await self._calls.once("ReceiveMessage", self._take)
         messages = told.get("Messages", [])
         for message in messages:
-            self._remember(message)
+            self.take_in(message)
         if messages:
             await self._delete(messages)
 
@@ -89,7 +89,7 @@ class JobEvents:
             QueueUrl=self._url, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_LONG_POLL
         )
 
-    def _remember(self, message: "MessageTypeDef") -> None:
+    def take_in(self, message: "MessageTypeDef") -> None:
         """Ends alone: events come late and out of order, and nothing follows an end."""
         try:
             told = msgspec.json.decode(message.get("Body", ""), type=_Event).detail

@@ -12,8 +12,12 @@ class Pace:
         self._next = float("-inf")
 
     async def turn(self) -> None:
-        now = asyncio.get_running_loop().time()
+        pause = self.take(asyncio.get_running_loop().time())
+        if pause > 0:
+            await asyncio.sleep(pause)
+
+    def take(self, now: float) -> float:
+        """Take a turn, and tell in how many seconds it is."""
         turn = max(self._next, now - self._saved_up)
         self._next = turn + self._between
-        if turn > now:
-            await asyncio.sleep(turn - now)
+        return max(0.0, turn - now)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -39,10 +39,10 @@ class EventSender:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def tell(self, detail: Mapping[str, Any]) -> None:
-        """`detail` is the job as DescribeJobs tells it."""
+    def tell(self, told: Callable[[], Mapping[str, Any]]) -> None:
+        """`told` gives the job as DescribeJobs tells it now."""
         if self._task:
-            self._waiting.put_nowait(self._event(detail))
+            self._waiting.put_nowait(self._event(told()))
 
     async def _send_all(self, queue_url: str) -> None:
         place = urlsplit(queue_url)

@@ -127,19 +127,22 @@ class Job:
         self._options = options
         self.created_at = now()
         self.units = [Unit(self, index) for index in range(size)] if size else [Unit(self, None)]
+        self._counts = Counter({Status.SUBMITTED: len(self.units)})
 
     @property
     def status(self) -> Status:
         """A parent is PENDING until all its children have ended, and FAILED if one of them has."""
         if self.size is None:
             return self.units[0].status
-        counts = self.counts()
-        if counts[Status.SUCCEEDED] + counts[Status.FAILED] < self.size:
+        if self._counts[Status.SUCCEEDED] + self._counts[Status.FAILED] < self.size:
             return Status.PENDING
-        return Status.FAILED if counts[Status.FAILED] else Status.SUCCEEDED
+        return Status.FAILED if self._counts[Status.FAILED] else Status.SUCCEEDED
 
-    def counts(self) -> Counter[Status]:
-        return Counter(unit.status for unit in self.units)
+    def move(self, unit: Unit, status: Status) -> None:
+        """Counted as it happens: jobs have thousands of children."""
+        self._counts[unit.status] -= 1
+        self._counts[status] += 1
+        unit.status = status
 
     def unit(self, job_id: str) -> Unit | None:
         if self.size is None:
@@ -150,8 +153,7 @@ class Job:
     def told(self) -> dict[str, Any]:
         if self.size is None:
             return self.units[0].told()
-        counts = self.counts()
-        summary = {status.value: counts[status] for status in Status}
+        summary = {status.value: self._counts[status] for status in Status}
         reason = "Array Child Job failed" if self.status is Status.FAILED else None
         return {
             **self.told_of_all(self.id, self.status, reason),

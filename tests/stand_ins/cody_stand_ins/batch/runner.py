@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cody_stand_ins.batch.jobs import HOST, Attempt, Status, Unit, now
+from cody_stand_ins.batch.jobs import ENDED, HOST, Attempt, Status, Unit, now
 from cody_stand_ins.batch.logs import Logs
 from cody_stand_ins.batch.options import Options
 from cody_stand_ins.batch.stats import RunningJob
 
-Tell = Callable[[Mapping[str, Any]], None]
+Tell = Callable[[Callable[[], Mapping[str, Any]]], None]
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -197,10 +197,10 @@ class Runner:
         self._set(unit, status)
 
     def _set(self, unit: Unit, status: Status) -> None:
-        unit.status = status
-        self._tell(unit.told())
-        if unit.ended and unit.job.size and unit.job.status in {Status.SUCCEEDED, Status.FAILED}:
-            self._tell(unit.job.told())
+        unit.job.move(unit, status)
+        self._tell(unit.told)
+        if unit.ended and unit.job.size and unit.job.status in ENDED:
+            self._tell(unit.job.told)
 
     def _signal_then_kill(self, unit: Unit) -> None:
         """The signal is the container's first process's; SIGKILL is everybody's."""
