@@ -1,6 +1,7 @@
 """Work on ended runs once more."""
 
 from cody_backends.aws.jobs.items import JobItem, Step
+from cody_backends.aws.jobs.pages import is_whole
 from cody_backends.aws.jobs.shards import counts_of
 from cody_backends.aws.jobs.steps import NOT_ENDED, change_job, complete_step, requeue
 from cody_backends.aws.jobs.tables import Tables
@@ -19,6 +20,8 @@ async def retry_job(tables: Tables, *, job_id: str) -> int:
         if status not in JOB_ENDED:
             raise IllegalTransition(f"a job that is {status} has not ended: there is nothing to retry yet")
         check_job_step(status, JobStatus.PENDING)
+        if not await is_whole(tables, item.job):
+            raise IllegalTransition("this job was stopped before it was written whole: send it again as a new one")
         counts = await counts_of(tables, item)
         runs = counts.failed + counts.cancelled
         if not runs:
@@ -49,8 +52,8 @@ async def set_pending(tables: Tables, *, job_id: str) -> Job:
     mark = tables.new_mark()
     for _ in range(_TRIES):
         item = await tables.job(job_id)
-        if item.job.status is JobStatus.CREATING:
-            raise IllegalTransition("a job that is CREATING is not written whole yet")
+        if item.job.status is JobStatus.CREATING or not await is_whole(tables, item.job):
+            raise IllegalTransition("a job that is not written whole cannot be worked on")
         changed = await change_job(tables, item, {**NOT_ENDED, "status": JobStatus.PENDING.value}, mark=mark)
         if changed is not None:
             return changed.job

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from cody_backends.aws.definitions import BY_STEP
 from cody_backends.aws.errors import ConditionFailed, TransactionRefused
 from cody_backends.aws.jobs.items import (
@@ -27,7 +29,7 @@ from cody_backends.aws.jobs.tables import Tables, each, job_key
 from cody_backends.aws.jobs.writes import Check, Update, Value
 from cody_jobs.errors import Unavailable
 from cody_jobs.lifecycle import RUN_ENDED
-from cody_jobs.models import RunStatus
+from cody_jobs.models import RunCounts, RunStatus
 
 _RUNS_AT_ONCE = 90
 _SHARDS_AT_ONCE = 90
@@ -54,8 +56,13 @@ async def sweep(tables: Tables, item: JobItem) -> None:
     if not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, cancelled):
         return
     await _close_all(tables, item)
-    counts = sum_counts(item.job.repositories, await shards_of(tables, item.job.id))
+    counts = _all_ended(sum_counts(item.job.repositories, await shards_of(tables, item.job.id)))
     await end_step(tables, item, {"counts": json_text(counts), "expiresAt": expires_at(tables)})
+
+
+def _all_ended(counts: RunCounts) -> RunCounts:
+    """A job may be stopped while its pages are written: what no page told of when they were swept is cancelled, too."""
+    return msgspec.structs.replace(counts, queued=0, cancelled=counts.cancelled + counts.queued)
 
 
 async def requeue(tables: Tables, item: JobItem) -> None:
