@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
 
 _JSON = frozenset({"RedrivePolicy"})
+_TOLD_ONCE_SET = frozenset({"RedrivePolicy"})
+"""Every queue has the other attributes: an emulator that does not tell one does not have it at all."""
 
 
 class QueueCreator:
@@ -61,7 +63,8 @@ class QueueCreator:
 
     async def _set_otherwise(self, url: str, attributes: Mapping[str, str]) -> bool:
         present = await self._present(url)
-        return any(_value(name, present.get(name)) != _value(name, value) for name, value in attributes.items())
+        known = {name: value for name, value in attributes.items() if name in present or name in _TOLD_ONCE_SET}
+        return any(_value(name, present.get(name)) != _value(name, value) for name, value in known.items())
 
     async def _present(self, url: str) -> Mapping[str, str]:
         told = await self._calls.run(
