@@ -6,10 +6,14 @@ fixture does for each adapter.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import pytest
 
+from cody_backends.aws.job_store import DynamoJobStore
+from cody_backends.aws.jobs.tables import Tables, job_key
+from cody_backends.aws.jobs.writes import Update
 from cody_backends.postgres.connection import OwnConnection
 from cody_backends.postgres.database import Database, Operation
 from cody_backends.postgres.embedded.server import EmbeddedServer
@@ -23,6 +27,7 @@ from cody_backends.settings import BackendSettings
 from cody_jobs.models import JobStatus
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
 from tests.servers.aws_server import AwsServer
+from tests.support.dynamodb_tables import EveryAnswerLost, use_tables
 from tests.support.sqs_queues import use_queues
 
 T = TypeVar("T")
@@ -96,22 +101,56 @@ def _database_of(request: pytest.FixtureRequest) -> Database:
     return request.getfixturevalue(_ADAPTERS[request.param])
 
 
-@pytest.fixture(params=_ADAPTERS)
+_DYNAMODB = {
+    "DynamoDB on moto": "tables_of_moto",
+    "DynamoDB Local": "tables_of_dynamodb_local",
+    "DynamoDB Local, answers lost": "forgetful_tables",
+}
+
+
+@pytest.fixture
+async def tables_of_moto(moto_server: AwsServer) -> AsyncGenerator[Tables]:
+    async with use_tables(moto_server) as tables:
+        yield tables
+
+
+@pytest.fixture
+async def tables_of_dynamodb_local(dynamodb_local: AwsServer) -> AsyncGenerator[Tables]:
+    async with use_tables(dynamodb_local) as tables:
+        yield tables
+
+
+@pytest.fixture
+async def forgetful_tables(dynamodb_local: AwsServer) -> AsyncGenerator[Tables]:
+    async with use_tables(dynamodb_local, wrap=EveryAnswerLost) as tables:
+        yield tables
+
+
+@pytest.fixture(params=[*_ADAPTERS, *_DYNAMODB])
 def job_store(request: pytest.FixtureRequest) -> JobStore:
+    if request.param in _DYNAMODB:
+        return DynamoJobStore(request.getfixturevalue(_DYNAMODB[request.param]))
     return PostgresJobStore(_database_of(request))
 
 
 @pytest.fixture
 def set_status_by_hand(job_store: JobStore, request: pytest.FixtureRequest) -> SetStatusByHand:
     """What an operator does with the database's own tools, and nothing but that."""
-    assert isinstance(job_store, PostgresJobStore)
-    database: Database = request.getfixturevalue("database")
+    adapter = request.node.callspec.params["job_store"]
+    if adapter in _DYNAMODB:
+        return partial(_update_item, request.getfixturevalue(_DYNAMODB[adapter]))
+    return partial(_update_row, request.getfixturevalue("database"))
 
-    async def set_status(job_id: str, status: JobStatus) -> None:
-        async with database.connection() as connection:
-            await connection.execute("UPDATE jobs SET status = $2 WHERE id = $1", job_id, status)
 
-    return set_status
+async def _update_row(database: Database, job_id: str, status: JobStatus) -> None:
+    async with database.connection() as connection:
+        await connection.execute("UPDATE jobs SET status = $2 WHERE id = $1", job_id, status)
+
+
+async def _update_item(tables: Tables, job_id: str, status: JobStatus) -> None:
+    await tables.write(
+        Update(table=tables.jobs, key=job_key(job_id), set={"status": status.value}, marked=False), mark=""
+    )
 
 
 _SQS = {"moto": "queues_of_moto", "ElasticMQ": "queues_of_elasticmq"}
