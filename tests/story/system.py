@@ -61,7 +61,8 @@ class System:
     async def stop(self) -> None:
         await self.client.aclose()
         for process in self._programs.values():
-            process.send_signal(signal.SIGTERM)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
         for process in self._programs.values():
             await asyncio.wait_for(process.wait(), timeout=40)
 
