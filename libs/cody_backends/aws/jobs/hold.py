@@ -48,13 +48,13 @@ async def claim_run(tables: Tables, *, job_id: str, repository: str, owner: str,
         item = await known_run(tables, job_id, repository)
         key = home_of(item)
         async with tables.turn(key):
-            shard = await _shard_when_held(tables, item, key, owner)
-            change = _claim(tables, item, shard, owner)
+            shard, now = await _shard_when_held(tables, item, key, owner), tables.clock()
+            change = _claim(item, shard, owner, now)
             try:
-                await _write(tables, change, key, mark, (owner, tables.clock() + lease))
+                await _write(tables, change, key, mark, (owner, now + lease))
             except TransactionRefused:
                 continue
-        return _claimed(tables, change, key, lease, owner)
+        return _claimed(tables, change, key, owner, now, lease)
     raise _never_still(tables, repository)
 
 
@@ -65,45 +65,44 @@ async def _shard_when_held(tables: Tables, item: RunItem, key: RunsKey, owner: s
     return None if found is None else shard_from(item.run.job_id, found)
 
 
-def _claim(tables: Tables, item: RunItem, shard: ShardItem | None, owner: str) -> RunChange:
+def _claim(item: RunItem, shard: ShardItem | None, owner: str, now: datetime) -> RunChange:
     """What becomes of the run; raises when it is not to be had."""
     run = item.run
-    started: Value = epoch(tables.clock())
     if run.status is RunStatus.DISPATCHED:
         if run.losses >= LOSSES_ALLOWED:
-            return _lost(tables, item, owner, run.losses)
-        return RunChange(was=item, status=RunStatus.RUNNING, set=_held(owner, started))
+            return _lost(item, owner, run.losses, now)
+        return RunChange(was=item, status=RunStatus.RUNNING, set=_held(owner, now, now))
     if run.status is RunStatus.RUNNING and run.lease_owner == owner:
-        started = epoch(run.started_at) if run.started_at else started
-        return RunChange(was=item, status=RunStatus.RUNNING, set=_held(owner, started))
-    if run.status is RunStatus.RUNNING and _is_over(tables, item, shard):
+        return RunChange(was=item, status=RunStatus.RUNNING, set=_held(owner, run.started_at or now, now))
+    if run.status is RunStatus.RUNNING and _is_over(item, shard, now):
         if run.losses + 1 >= LOSSES_ALLOWED:
-            return _lost(tables, item, owner, run.losses + 1)
-        taken: dict[str, Value] = {**_held(owner, started), "losses": run.losses + 1, "alone": True}
+            return _lost(item, owner, run.losses + 1, now)
+        taken: dict[str, Value] = {**_held(owner, now, now), "losses": run.losses + 1, "alone": True}
         return RunChange(was=item, status=RunStatus.RUNNING, set=taken)
     if _ended_as_lost(item) and item.finished_by == owner:
         raise RunLost(f"{run.repository} was lost too often and has failed")
     raise LeaseLost(f"{run.repository} is {run.status}" + (f", held by {run.lease_owner}" if run.lease_owner else ""))
 
 
-def _held(owner: str, started: Value) -> dict[str, Value]:
-    return {"leaseOwner": owner, "startedAt": started, "finishedBy": None}
+def _held(owner: str, started: datetime, now: datetime) -> dict[str, Value]:
+    return {"leaseOwner": owner, "startedAt": epoch(started), "updatedAt": epoch(now), "finishedBy": None}
 
 
-def _lost(tables: Tables, item: RunItem, owner: str, losses: int) -> RunChange:
+def _lost(item: RunItem, owner: str, losses: int, now: datetime) -> RunChange:
     ended: dict[str, Value] = {
         "failure": failure_text(worker_lost(LOSSES_ALLOWED)),
         "losses": losses,
         "alone": True,
         "finishedBy": owner,
-        "endedAt": tables.now(),
+        "endedAt": epoch(now),
+        "updatedAt": epoch(now),
     }
     return RunChange(was=item, status=RunStatus.FAILED, set=ended)
 
 
-def _is_over(tables: Tables, item: RunItem, shard: ShardItem | None) -> bool:
+def _is_over(item: RunItem, shard: ShardItem | None, now: datetime) -> bool:
     held = None if shard is None else shard.leases.get(item.run.position)
-    return held is None or held.expires_at <= tables.clock()
+    return held is None or held.expires_at <= now
 
 
 def _ended_as_lost(item: RunItem) -> bool:
@@ -128,12 +127,13 @@ async def _write(
     await tables.transact(writes, mark=mark)
 
 
-def _claimed(tables: Tables, change: RunChange, key: RunsKey, lease: timedelta, owner: str) -> RepositoryRun:
+def _claimed(
+    tables: Tables, change: RunChange, key: RunsKey, owner: str, now: datetime, lease: timedelta
+) -> RepositoryRun:
     was = change.was.run
     if change.status is not RunStatus.RUNNING:
         raise RunLost(f"{was.repository} was lost too often and has failed")
     tables.remember_place(was.job_id, was.repository, Place(shard=key, position=was.position))
-    now = tables.clock()
     same = was.lease_owner == owner
     return msgspec.structs.replace(
         was,
@@ -273,6 +273,7 @@ class _End:
             "files": json_text(self.files),
             "finishedBy": owner,
             "endedAt": now,
+            "updatedAt": now,
         }
         return RunChange(was=item, status=self.status, outcome=self.outcome, set=ended)
 
