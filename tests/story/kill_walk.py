@@ -1,6 +1,7 @@
 """kill -9 at every step of the flow, chosen by a seed: whatever dies, the job ends as an undisturbed one does."""
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -47,17 +48,18 @@ class Kill(Struct, frozen=True, kw_only=True):
 
 
 def choose_kills(seed: int, count: int) -> list[Kill]:
-    """Every pair of step and victim comes once before any comes twice."""
+    """Each victim comes once before any comes twice, and so does each step, and each pair of them."""
     chance = random.Random(seed)
-    kills: list[Kill] = []
-    while len(kills) < count:
-        pairs = [(step, victim) for step in STEPS for victim in VICTIMS]
-        chance.shuffle(pairs)
-        kills += [
-            Kill(step=step, victim=victim, away=round(chance.uniform(0, _LONGEST_AWAY_SECONDS), 2))
-            for step, victim in pairs
-        ]
-    return kills[:count]
+    steps, victims = (chance.sample(names, len(names)) for names in (STEPS, VICTIMS))
+    before_all_pairs = math.lcm(len(steps), len(victims))
+    return [
+        Kill(
+            step=steps[(number + number // before_all_pairs) % len(steps)],
+            victim=victims[number % len(victims)],
+            away=round(chance.uniform(0, _LONGEST_AWAY_SECONDS), 2),
+        )
+        for number in range(count)
+    ]
 
 
 class KillWalk:

@@ -21,7 +21,7 @@ async def test_whatever_is_killed_the_job_ends_as_it_has_to(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    kills, seed = int(request.config.getoption("--kills")), int(request.config.getoption("--kill-seed"))
+    kills, seed = (int(str(request.config.getoption(option))) for option in ("--kills", "--kill-seed"))
     environment = environment_on_aws(database_url, stand_in, repositories)
     environment |= {"REPOSITORIES_PER_WORKER": "2", "FILES_AT_ONCE": str(FILES_AT_ONCE)}
     async with (
