@@ -17,6 +17,12 @@ class JobDispatched(Struct, frozen=True, kw_only=True, tag="job_dispatched", tag
     compute_id: str
 
 
+class DispatchDelayed(Struct, frozen=True, kw_only=True, tag="dispatch_delayed", tag_field="kind", rename="camel"):
+    """No workers could be started yet, because something that is needed does not answer; it goes on being tried."""
+
+    reason: str
+
+
 class JobRetried(Struct, frozen=True, kw_only=True, tag="job_retried", tag_field="kind", rename="camel"):
     runs: int
 
@@ -66,6 +72,7 @@ class RunFinished(Struct, frozen=True, kw_only=True, tag="run_finished", tag_fie
 EventBody = (
     JobCreated
     | JobDispatched
+    | DispatchDelayed
     | JobRetried
     | JobFinished
     | RunStarted

@@ -69,6 +69,7 @@ class FailureCode(StrEnum):
     DISK_FULL = "disk_full"
     WORKER_LOST = "worker_lost"
     WORKER_FAILED = "worker_failed"
+    DISPATCH_FAILED = "dispatch_failed"
     JOB_STOPPED = "job_stopped"
     RUNS_FAILED = "runs_failed"
     INTERNAL_ERROR = "internal_error"

@@ -2,6 +2,7 @@
 
 from cody_cli.words import count, dollars
 from cody_jobs.events import (
+    DispatchDelayed,
     Event,
     EventBody,
     FileDone,
@@ -26,6 +27,8 @@ def describe(body: EventBody) -> str:
             return f"job created with {count(number, 'repository', 'repositories')}"
         case JobDispatched(attempt=attempt, shards=shards):
             return f"attempt {attempt}: handed to {count(shards, 'worker')}"
+        case DispatchDelayed(reason=reason):
+            return f"no workers yet, goes on being tried: {reason}"
         case JobRetried(runs=runs):
             return f"{count(runs, 'repository', 'repositories')} queued again"
         case JobFinished(status=status, failure=failure):

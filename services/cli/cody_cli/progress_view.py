@@ -14,7 +14,16 @@ from cody_cli.event_lines import describe
 from cody_cli.progress import JobProgress, RepositoryProgress, State
 from cody_cli.tables import plain_table
 from cody_cli.words import count, dollars, duration
-from cody_jobs.events import Event, FileDone, FilesChosen, JobDispatched, RunFinished, RunReturned, RunStarted
+from cody_jobs.events import (
+    DispatchDelayed,
+    Event,
+    FileDone,
+    FilesChosen,
+    JobDispatched,
+    RunFinished,
+    RunReturned,
+    RunStarted,
+)
 
 _STYLES = {
     State.WAITING: "dim",
@@ -135,7 +144,14 @@ def _bar(repository: RepositoryProgress) -> Text:
 
 def _line(progress: JobProgress, event: Event) -> str | None:
     match event.body:
-        case JobDispatched() | RunStarted() | FilesChosen() | RunReturned() | FileDone(result="failed"):
+        case (
+            JobDispatched()
+            | DispatchDelayed()
+            | RunStarted()
+            | FilesChosen()
+            | RunReturned()
+            | FileDone(result="failed")
+        ):
             return describe(event.body)
         case RunFinished(repository=name):
             repository = progress.repository(name)

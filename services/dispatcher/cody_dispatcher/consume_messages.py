@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from opentelemetry import trace
 
 from cody_dispatcher.dispatch_job import dispatch_job
+from cody_dispatcher.give_up_message import give_up_message
 from cody_dispatcher.log_failure import log_failure
 from cody_dispatcher.pauses import Backoff, pause, unless_stopped
 from cody_dispatcher.ports import DispatcherPorts
@@ -15,6 +16,7 @@ from cody_jobs.errors import JobNotFound, MalformedMessage, Unavailable
 from cody_jobs.lifecycle import JOB_ENDED
 from cody_jobs.messages import JOBS_QUEUE, JobStopped, JobSubmitted, Message, decode_message
 from cody_jobs.ports import ReceivedMessage
+from cody_jobs.ports.work_queue import RECEIVES_ALLOWED
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.telemetry import context_from, get_meter, get_tracer, link_to
@@ -27,7 +29,7 @@ _WAIT = timedelta(seconds=20)
 
 class MessageConsumer:
     """`visibility` is renewed at every third of it while a message is worked on; a message whose work fails is left to
-    come back after that time, and the queue itself buries it after too many receives."""
+    come back after that time, and given up at its last receive. The queue itself buries what kills its consumers."""
 
     def __init__(
         self,
@@ -99,6 +101,10 @@ class MessageConsumer:
             await self._obey(message)
         except JobNotFound:
             log.warning("message_of_unknown_job", message_id=received.id, job_id=message.job_id)
+        except Exception as error:
+            if received.receives >= RECEIVES_ALLOWED:
+                await give_up_message(self._ports, received, message, error)
+            raise
         await self._ports.queue.delete(JOBS_QUEUE, received)
 
     async def _obey(self, message: Message) -> None:

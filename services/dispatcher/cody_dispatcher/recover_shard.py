@@ -6,7 +6,8 @@ import msgspec
 from opentelemetry import trace
 
 from cody_dispatcher.ports import DispatcherPorts
-from cody_jobs.events import JobFinished, RunFinished, RunReturned
+from cody_dispatcher.tell_of_end import tell_of_end
+from cody_jobs.events import RunFinished, RunReturned
 from cody_jobs.models import Failure, FailureCode, RunStatus, Shard
 from cody_jobs.ports import OpenShard, ShardReport, ShardState
 from cody_jobs.ports.compute import EXIT_FAILED
@@ -45,12 +46,7 @@ async def look_after_shard(ports: DispatcherPorts, found: OpenShard, report: Sha
 
 async def end_shard(ports: DispatcherPorts, job_id: str, attempt: int, index: int) -> None:
     """Note the shard's end; when that ends the job, tell everybody."""
-    end = await ports.jobs.end_shard(job_id, attempt, index)
-    if not end.job_ended_now:
-        return
-    log.info("job_finished", job_id=job_id, status=end.job.status)
-    get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": end.job.status})
-    await ports.results.append_events(job_id, [JobFinished(status=end.job.status, failure=end.job.failure)])
+    await tell_of_end(ports, await ports.jobs.end_shard(job_id, attempt, index))
 
 
 async def _end_or_recover(ports: DispatcherPorts, shard: Shard) -> None:

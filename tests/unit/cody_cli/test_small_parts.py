@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from cody_cli.data_folder import AlreadyRunning, DataFolder, Serving
+from cody_cli.event_lines import describe
 from cody_cli.failures import BadInput, CommandFailed
 from cody_cli.patches import PatchFolder
 from cody_cli.progress import JobProgress, State
 from cody_cli.stack_plan import limit_concurrency, plan_for_run, plan_for_up
 from cody_cli.words import count, dollars, duration
-from cody_jobs.events import Event
+from cody_jobs.events import DispatchDelayed, Event
 from tests.unit.cody_cli import samples
 
 
@@ -145,6 +146,10 @@ def test_progress_follows_the_events() -> None:
     assert (web.state, web.done, web.cost) == (State.LOOKING, 0, 15)
     progress.apply(msgspec.convert(samples.event(7, "job_finished", status="CANCELLED", failure=None), Event))
     assert [repository.state for repository in progress.repositories] == [State.CANCELLED, State.CANCELLED]
+
+
+def test_a_dispatch_that_waits_says_for_what() -> None:
+    assert describe(DispatchDelayed(reason="AWS Batch: away")) == "no workers yet, goes on being tried: AWS Batch: away"
 
 
 def test_words() -> None:

@@ -16,7 +16,7 @@ from cody_dispatcher.reconcile import Reconciler
 from cody_jobs.events import EventBody
 from cody_jobs.messages import JOBS_QUEUE, JobSubmitted, Message, encode_message
 from cody_jobs.models import Job, RepositoryRun, Shard
-from cody_jobs.ports import ComputeRequest, QueueDepth, ShardReport, ShardState
+from cody_jobs.ports import ComputeRequest, QueueDepth, ShardReport, ShardState, WorkQueue
 from tests.contract import jobs as sample
 from tests.support.wait import wait_until
 
@@ -64,10 +64,10 @@ class NotedCompute:
 
 
 class Room:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, queue: WorkQueue | None = None) -> None:
         self.database = database
         self.jobs = PostgresJobStore(database)
-        self.queue = PostgresWorkQueue(database)
+        self.queue = queue or PostgresWorkQueue(database)
         self.results = PostgresResultStore(database)
         self.compute = NotedCompute()
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
