@@ -15,7 +15,7 @@ from tests.servers.maven_jars import Artifact, jars_of
 from tests.servers.process import run_server
 
 VERSION = "2.6.1"
-_ARTIFACT = Artifact(group="com.amazonaws", name="DynamoDBLocal", version=VERSION)
+ARTIFACT = Artifact(group="com.amazonaws", name="DynamoDBLocal", version=VERSION)
 _AS_IT_IS = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
 _ON_LOOPBACK = str(Path(__file__).with_name("DynamoDbOnLoopback.java"))
 
@@ -24,7 +24,7 @@ _ON_LOOPBACK = str(Path(__file__).with_name("DynamoDbOnLoopback.java"))
 async def run_dynamodb_local(folder: Path, environment: Mapping[str, str]) -> AsyncGenerator[AwsServer]:
     """`folder` is for its log; `environment` is the person's own, for Maven. Raises ServerMissing, ServerFailed."""
     java = await find_java()
-    jars = await jars_of(_ARTIFACT, environment)
+    jars = await jars_of(ARTIFACT, environment)
     async with run_server(lambda port: _command(java, jars, port), folder) as url:
         yield AwsServer(url)
 

@@ -10,7 +10,7 @@ from tests.servers.maven_jars import Artifact, jars_of
 from tests.servers.process import run_server
 
 VERSION = "1.7.1"
-_ARTIFACT = Artifact(group="org.elasticmq", name="elasticmq-server_2.13", version=VERSION)
+ARTIFACT = Artifact(group="org.elasticmq", name="elasticmq-server_2.13", version=VERSION)
 
 # The statistics would be one more listener, on a fixed port of every interface.
 _SETTINGS = """\
@@ -26,7 +26,7 @@ async def run_elasticmq(folder: Path, environment: Mapping[str, str]) -> AsyncGe
     """`folder` is for its log and settings; `environment` is the person's own, for Maven. Raises ServerMissing,
     ServerFailed."""
     java = await find_java()
-    jars = await jars_of(_ARTIFACT, environment)
+    jars = await jars_of(ARTIFACT, environment)
     async with run_server(lambda port: _command(java, jars, folder, port), folder) as url:
         yield AwsServer(url)
 
