@@ -34,13 +34,15 @@ need_engine() {
     fi
 }
 
-# runc, because crun refuses machines with cgroups of both versions; limits that every machine grants.
+# runc, because crun refuses machines with cgroups of both versions; limits that every machine grants. The name server of
+# Debian's podman loses questions while containers come and go: whoever asks is to ask again soon.
 configure_engine() {
     mkdir -p "$cache"/{storage,networks,tmp}
     run_root=/run/cody-batch-containers
     cat >"$cache/containers.conf" <<TEXT
 [containers]
 default_ulimits = ["nofile=10000:10000", "nproc=10000:10000"]
+dns_options = ["timeout:1", "attempts:5"]
 [engine]
 runtime = "runc"
 tmp_dir = "$run_root/libpod"

@@ -65,7 +65,8 @@ free_port() {
 
 run_tests() {
     local start=$SECONDS
-    STACK_IN_CONTAINERS=$work .venv/bin/python -m pytest $here "$@"
+    export STACK_IN_CONTAINERS=$work
+    in_background .venv/bin/python -m pytest $here "$@"
     took "the tests have passed" $start
 }
 

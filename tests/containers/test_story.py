@@ -43,7 +43,7 @@ async def test_a_job_becomes_patches_in_one_trace(stack: Stack, tmp_path: Path) 
         assert repository.line("rev-parse", "HEAD^{tree}") != tree
         assert f"+{AFTER}" in patch.splitlines()
     await check_trace(stack, calls=5)
-    await check_log_streams(shards=3)
+    await check_log_streams(job_id, runs=5, shards=3)
 
 
 async def check_trace(stack: Stack, *, calls: int) -> None:
@@ -61,15 +61,25 @@ async def check_trace(stack: Stack, *, calls: int) -> None:
     assert len([span for span in spans if span["operationName"] == "anthropic.messages.create"]) == calls
 
 
-async def check_log_streams(*, shards: int) -> None:
-    """AWS Batch's own record of the worker containers that ran."""
+async def check_log_streams(job_id: str, *, runs: int, shards: int) -> None:
+    """AWS Batch's own record of the worker containers that ran; it is written when they have ended."""
+
+    async def found() -> dict[str, str]:
+        texts = await log_streams()
+        ours = {name: text for name, text in texts.items() if job_id in text}
+        told = "".join(ours.values()).count('"run_finished"')
+        return ours if told == runs else {}
+
+    assert len(await wait_until(found, "each run's end is in a log stream", timeout=60)) == shards
+
+
+async def log_streams() -> dict[str, str]:
     async with AwsServer(f"http://{address('moto')}:5000").logs() as logs:
-        streams = (await logs.describe_log_streams(logGroupName="/aws/batch/job"))["logStreams"]
-        names = [stream.get("logStreamName", "") for stream in streams]
-        assert len(names) >= shards
-        for name in names[-shards:]:
-            told = await logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=name)
-            assert [event for event in told["events"] if '"service": "worker"' in event.get("message", "")]
+        listed = (await logs.describe_log_streams(logGroupName="/aws/batch/job"))["logStreams"]
+        names = [stream.get("logStreamName", "") for stream in listed]
+        told = [await logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=name) for name in names]
+    texts = ["\n".join(event.get("message", "") for event in events["events"]) for events in told]
+    return dict(zip(names, texts, strict=True))
 
 
 async def test_one_repository_is_a_plain_job(stack: Stack) -> None:
