@@ -92,6 +92,7 @@ async def test_a_job_that_is_created_by_many_at_once_is_one_job(job_store: JobSt
     assert await job_store.count_runs([wanted.id]) == {wanted.id: RunCounts(queued=2_500)}
 
 
+@pytest.mark.thousands_of_transactions
 async def test_ten_thousand_repositories_are_one_job_in_the_order_of_the_request(job_store: JobStore) -> None:
     repositories = names(10_000)
     job = await create(job_store, repositories)

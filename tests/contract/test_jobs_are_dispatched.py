@@ -50,6 +50,7 @@ async def test_an_attempt_without_a_compute_id_is_returned_again(job_store: JobS
     assert (await job_store.get_run(job.id, "owner/r0")).dispatches == 1
 
 
+@pytest.mark.many_at_once
 async def test_two_dispatchers_at_once_get_the_same_attempt(job_store: JobStore) -> None:
     job = await create(job_store, 50)
 

@@ -76,6 +76,7 @@ async def test_the_worker_of_a_stopped_job_may_end_its_shard(job_store: JobStore
     assert (end.job, end.job_ended_now) == (stopped.job, False)
 
 
+@pytest.mark.many_at_once
 async def test_heartbeats_and_ends_during_a_stop_do_not_collide(job_store: JobStore) -> None:
     job = await dispatched(job_store, 60, per_shard=60)
     for repository in names(60):

@@ -75,6 +75,7 @@ async def test_ten_who_end_the_last_shard_at_once_end_the_job_once(job_store: Jo
     assert not (await job_store.end_shard(job.id, 1, 0)).job_ended_now
 
 
+@pytest.mark.many_at_once
 async def test_shards_that_end_side_by_side_end_the_job_once(job_store: JobStore) -> None:
     job = await dispatched(job_store, 40, per_shard=2)
 

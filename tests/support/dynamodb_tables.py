@@ -1,5 +1,6 @@
 """Tables for one test on a server that all tests share."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,28 @@ class EveryAnswerLost:
             return await call(**arguments)
 
         return twice
+
+
+class InTurn:
+    """A client whose requests take turns, also those of which nobody waits for the answer any more. moto undoes a
+    refused transaction by putting back a copy of the whole table: what others wrote meanwhile would be lost."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self._turn = asyncio.Lock()
+
+    def __getattr__(self, operation: str) -> Any:
+        call = getattr(self._client, operation)
+
+        async def in_turn(**arguments: Any) -> Any:
+            async with self._turn:
+                request = asyncio.create_task(call(**arguments), name=operation)
+                try:
+                    return await asyncio.shield(request)
+                finally:
+                    await asyncio.wait([request])
+
+        return in_turn
 
 
 @asynccontextmanager

@@ -101,7 +101,7 @@ async def _implied(tables: Tables, item: JobItem, repository: str) -> RunItem:
 
 
 def _never_dispatched(item: JobItem, repository: str, position: int) -> RunItem:
-    """Where a job was stopped while its pages were written, the counts of its end cancelled what came later."""
+    """QUEUED, until a stop has cancelled it: by the counts of the job's end alone, as the run was never written."""
     implied = implied_run(item.job, repository, position)
     end = item.job.ended_at
     if end is None or item.counts is None:

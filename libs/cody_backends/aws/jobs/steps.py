@@ -51,9 +51,12 @@ async def complete_step(tables: Tables, item: JobItem) -> JobItem:
 
 
 async def sweep(tables: Tables, item: JobItem) -> None:
-    """After a stop: unfinished runs become CANCELLED, and every shard ends, also one that was only planned."""
+    """After a stop: unfinished runs become CANCELLED, and every shard ends, also one that was only planned.
+
+    Before a job's first attempt there is no run to write: all of them are implied, and cancelled by the counts alone.
+    """
     cancelled: dict[str, Value] = {"endedAt": tables.now()}
-    if not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, cancelled):
+    if item.job.attempt and not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, cancelled):
         return
     await _close_all(tables, item)
     counts = _all_ended(sum_counts(item.job.repositories, await shards_of(tables, item.job.id)))
@@ -61,7 +64,6 @@ async def sweep(tables: Tables, item: JobItem) -> None:
 
 
 def _all_ended(counts: RunCounts) -> RunCounts:
-    """A job may be stopped while its pages are written: what no page told of when they were swept is cancelled, too."""
     return msgspec.structs.replace(counts, queued=0, cancelled=counts.cancelled + counts.queued)
 
 
