@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cody_backends.aws.clients import Aws
+from cody_backends.aws.definitions import queues
 from cody_backends.aws.settings import BatchSettings
+from tests.servers.aws_server import AwsServer
 
 if TYPE_CHECKING:
     from types_aiobotocore_batch import BatchClient
@@ -20,6 +22,15 @@ def environment_of(variables: Mapping[str, str]) -> Generator[None]:
         for name, value in variables.items():
             patch.setenv(name, value)
         yield
+
+
+async def delete_queues(server: AwsServer) -> None:
+    """Their names are the same everywhere, and servers are shared by all tests of a session."""
+    async with server.sqs() as sqs:
+        for queue in queues():
+            found = await sqs.list_queues(QueueNamePrefix=queue.name)
+            for url in found.get("QueueUrls", []):
+                await sqs.delete_queue(QueueUrl=url)
 
 
 async def create_job_queue(

@@ -1,15 +1,17 @@
 """`cody-batch ops bootstrap` as an operator runs it."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from tests.servers.aws_server import AwsServer
+from tests.support.aws import delete_queues
 from tests.unit.cody_cli.program import CodyBatch
 
 
 @pytest.fixture
-def operator(tmp_path: Path, moto_server: AwsServer) -> CodyBatch:
+async def operator(tmp_path: Path, moto_server: AwsServer) -> AsyncGenerator[CodyBatch]:
     environment = {
         **moto_server.environment("dynamodb", "sqs", "batch", "cloudwatch_logs"),
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -21,7 +23,8 @@ def operator(tmp_path: Path, moto_server: AwsServer) -> CodyBatch:
         "WORKER_IMAGE": "localhost/cody-batch-worker:dev",
         "CLAUDE_API_KEY": "sk-ant-example-key",
     }
-    return CodyBatch(tmp_path, environment)
+    yield CodyBatch(tmp_path, environment)
+    await delete_queues(moto_server)
 
 
 async def test_each_thing_is_one_line(operator: CodyBatch) -> None:

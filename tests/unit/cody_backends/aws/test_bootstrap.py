@@ -17,7 +17,7 @@ from cody_runtime.settings import describe_settings, load_settings
 from cody_stand_ins.batch import BatchStandIn
 from cody_worker.settings import WorkerSettings
 from tests.servers.aws_server import REGION, AwsServer
-from tests.support.aws import environment_of
+from tests.support.aws import delete_queues, environment_of
 
 SERVICES = ("dynamodb", "sqs", "batch", "cloudwatch_logs")
 REALLY_SET = {"CLAUDE_API_KEY": "sk-ant-example-key", "REPOSITORIES_ROOT": "/repositories", "PATH": "/usr/bin"}
@@ -52,6 +52,7 @@ async def run(
 async def moto(moto_server: AwsServer) -> AsyncGenerator[AwsServer]:
     with environment_of(moto_server.environment(*SERVICES)):
         yield moto_server
+    await delete_queues(moto_server)
 
 
 async def test_a_second_time_changes_nothing(moto: AwsServer) -> None:
@@ -87,6 +88,7 @@ async def test_emulators_that_do_less_are_enough(
         }
         second = await run(settings)
         assert {step.outcome for step in second.values()} == {Outcome.THERE, Outcome.NOT_SUPPORTED}
+    await delete_queues(elasticmq)
 
 
 async def test_a_missing_index_of_an_older_table_is_added(moto: AwsServer) -> None:

@@ -21,7 +21,7 @@ from cody_jobs.messages import JOBS_QUEUE, JobSubmitted, encode_message
 from cody_jobs.ports import QueueDepth, ReceivedMessage
 from cody_stand_ins.relay import Trouble, relay_to
 from tests.servers.aws_server import REGION, AwsServer
-from tests.support.aws import environment_of
+from tests.support.aws import delete_queues, environment_of
 from tests.support.sqs_queues import create_queues, use_queues
 
 if TYPE_CHECKING:
@@ -290,6 +290,7 @@ async def test_an_endpoint_that_is_not_there_is_unavailable(unused_tcp_port: int
 
 
 async def test_a_missing_queue_is_named_with_what_to_do(elasticmq: AwsServer) -> None:
+    await delete_queues(elasticmq)
     missing = elasticmq.unused_name("jobs")
     async with queue_at(elasticmq.url) as queue:
         with pytest.raises(Missing, match=f"no queue {missing}; look at AWS_REGION, or .*cody-batch ops bootstrap"):
