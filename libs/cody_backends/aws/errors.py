@@ -72,6 +72,10 @@ _NOT_SET_UP = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalE
 _WRONG_PLACE = (NoRegionError, InvalidRegionError, EndpointProviderError)
 
 
+_SHOWN = 200
+"""So many characters of an answer that nobody expected."""
+
+
 class Missing(SettingsError):
     """A table, queue or definition is not there."""
 
@@ -82,6 +86,10 @@ class Refused(SettingsError):
 
 class NotOffered(SettingsError):
     """The endpoint has no such operation: an emulator that does not do everything."""
+
+
+class SomethingElse(SettingsError):
+    """What answers is something else: it has a status of HTTP, and no code of AWS."""
 
 
 class StaleReceipt(CodyError):
@@ -151,6 +159,8 @@ def _of_answer(service: str, error: ClientError) -> CodyError | None:
         return NotOffered(f"{service}: the endpoint does not know this operation ({said or code})")
     if code in _STALE or (code == "InvalidParameterValue" and "ReceiptHandle is invalid" in said):
         return StaleReceipt(f"{service}: {said or code}")
+    if code.isdigit() and code.startswith("4"):
+        return SomethingElse(f"{service}: this endpoint is no service of AWS (HTTP {code}): {said[:_SHOWN]}")
     if code in _BUSY or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Unavailable(service, f"{code}: {said}")
     return None

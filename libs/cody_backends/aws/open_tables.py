@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cody_backends.aws.calls import Calls
 from cody_backends.aws.clients import Aws
 from cody_backends.aws.definitions import Table, create_table_arguments, index_arguments, tables
-from cody_backends.aws.errors import Missing
+from cody_backends.aws.errors import Missing, SomethingElse
 from cody_backends.aws.jobs.tables import Tables
 from cody_backends.aws.settings import AwsSettings
 from cody_backends.settings import OPERATION_PATIENCE
@@ -66,14 +66,27 @@ async def _wait_for(client: "DynamoDBClient", calls: Calls, table: Table, variab
 
 
 async def _check(client: "DynamoDBClient", calls: Calls, table: Table, variable: str) -> None:
+    told = await _describe(client, calls, table, variable)
+    _check_key(calls, table, told)
+    _check_indexes(calls, table, told)
+    _check_ready(calls, table, told)
+
+
+async def _describe(client: "DynamoDBClient", calls: Calls, table: Table, variable: str) -> Told:
     try:
         answer = await calls.once("DescribeTable", lambda: client.describe_table(TableName=table.name))
     except Missing as missing:
         raise _NotYet(calls.service, _missing(client, calls, table, variable)) from missing
-    told = cast("Told", answer["Table"])
-    _check_key(calls, table, told)
-    _check_indexes(calls, table, told)
-    _check_ready(calls, table, told)
+    except SomethingElse as error:
+        raise SettingsError(_not_dynamodb(client, calls)) from error
+    if "Table" not in answer:
+        raise SettingsError(_not_dynamodb(client, calls))
+    return cast("Told", answer["Table"])
+
+
+def _not_dynamodb(client: "DynamoDBClient", calls: Calls) -> str:
+    place = client.meta.endpoint_url
+    return f"{calls.service}: what answers at {place} is not DynamoDB; look at AWS_ENDPOINT_URL_DYNAMODB"
 
 
 def _missing(client: "DynamoDBClient", calls: Calls, table: Table, variable: str) -> Missing:

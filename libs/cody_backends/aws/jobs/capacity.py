@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from opentelemetry.metrics import Meter
+
 from cody_runtime import names
 from cody_runtime.telemetry import get_meter
 
@@ -12,9 +14,9 @@ _SIZES = (10, 100, 1_000, 10_000)
 
 
 class CapacityMeter:
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
         self._sizes: OrderedDict[str, str] = OrderedDict()
-        self._counter = get_meter(__name__).create_counter(
+        self._counter = (meter or get_meter(__name__)).create_counter(
             names.METRIC_DYNAMODB_CAPACITY,
             unit="{capacity_unit}",
             description="Capacity units that requests to DynamoDB consumed",
