@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
+from opentelemetry.metrics import Meter
 
 from cody_backends.aws.calls import Calls
 from cody_backends.aws.definitions import EXPIRES_AT, Index
@@ -71,6 +72,7 @@ class Tables:
         runs: str,
         retention: timedelta,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        meter: Meter | None = None,
     ) -> None:
         self._client: Any = client
         self._calls = calls
@@ -78,7 +80,7 @@ class Tables:
         self.runs = runs
         self.retention = retention
         self.clock = clock
-        self._capacity = CapacityMeter()
+        self._capacity = CapacityMeter(meter)
         self._turns: WeakValueDictionary[RunsKey, asyncio.Lock] = WeakValueDictionary()
         self._pages: OrderedDict[tuple[str, datetime, int], tuple[str, ...]] = OrderedDict()
         self._places: OrderedDict[tuple[str, str], Place] = OrderedDict()
