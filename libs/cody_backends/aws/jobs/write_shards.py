@@ -7,12 +7,13 @@ from cody_backends.aws.jobs.items import AttemptItem, RunItem, implied_run, posi
 from cody_backends.aws.jobs.keys import attempt_key, run_key, shard_key
 from cody_backends.aws.jobs.pages import names_at
 from cody_backends.aws.jobs.tables import Tables, each, runs_key
-from cody_backends.aws.jobs.writes import Update, Value, Write
+from cody_backends.aws.jobs.writes import Put, Update, Value, Write
 from cody_jobs.errors import Unavailable
 from cody_jobs.models import Job, RunStatus
 
 _RUNS_AT_ONCE = 90
 _TRIES = 20
+_COUNTERS = ("running", "succeeded", "failed", "cancelled", "pullRequests", "patches", "noChanges")
 
 
 def plan_of(attempt: AttemptItem) -> list[list[int]]:
@@ -53,7 +54,9 @@ async def _dispatch(
     tables: Tables, attempt: AttemptItem, index: int, positions: Sequence[int], runs: Sequence[RunItem]
 ) -> None:
     mark = tables.new_mark()
-    left = runs if attempt.number == 1 else await _still_queued(tables, attempt, runs)
+    if attempt.number == 1 and await _write_anew(tables, attempt, index, positions, runs, mark):
+        return
+    left = await _still_queued(tables, attempt, runs)
     for _ in range(_TRIES):
         try:
             await tables.transact(_writes(tables, attempt, index, positions, left), mark=mark)
@@ -64,6 +67,36 @@ async def _dispatch(
             continue
         return
     raise Unavailable(tables.service, f"runs of job {attempt.job_id} are changed by others all the time")
+
+
+async def _write_anew(
+    tables: Tables,
+    attempt: AttemptItem,
+    index: int,
+    positions: Sequence[int],
+    runs: Sequence[RunItem],
+    mark: str,
+) -> bool:
+    """In a first attempt mostly nothing is there yet: whole items are cheaper to write than changes. False when
+    something is: then nothing was written."""
+    no_leases: dict[str, Value] = {}
+    shard: dict[str, Value] = {
+        **runs_key(shard_key(attempt.job_id, attempt.number, index)),
+        "positions": list(positions),
+        "dispatched": len(runs),
+        **dict.fromkeys(_COUNTERS, 0),
+        "leases": no_leases,
+        "createdAt": tables.now(),
+        "expiresAt": tables.forget_at(),
+    }
+    items = [shard, *(_new_run(tables, attempt, index, run) for run in runs)]
+    try:
+        await tables.transact(
+            [Put(table=tables.runs, item=item, condition="attribute_not_exists(#part)") for item in items], mark=mark
+        )
+    except TransactionRefused:
+        return False
+    return True
 
 
 async def _still_queued(tables: Tables, attempt: AttemptItem, runs: Sequence[RunItem]) -> list[RunItem]:
@@ -78,7 +111,6 @@ def _writes(
     tables: Tables, attempt: AttemptItem, index: int, positions: Sequence[int], runs: Sequence[RunItem]
 ) -> list[Write]:
     none: dict[str, Value] = {":none": 0, ":now": tables.now(), ":no_leases": {}}
-    counters = ("running", "succeeded", "failed", "cancelled", "pullRequests", "patches", "noChanges")
     shard = Update(
         table=tables.runs,
         key=runs_key(shard_key(attempt.job_id, attempt.number, index)),
@@ -87,7 +119,7 @@ def _writes(
         expressions=(
             "#createdAt = if_not_exists(#createdAt, :now)",
             "#leases = if_not_exists(#leases, :no_leases)",
-            *(f"#{name} = if_not_exists(#{name}, :none)" for name in counters),
+            *(f"#{name} = if_not_exists(#{name}, :none)" for name in _COUNTERS),
         ),
         condition="attribute_not_exists(#endedAt)",
         values=none,
@@ -95,21 +127,31 @@ def _writes(
     return [shard, *(_run(tables, attempt, index, run) for run in runs)]
 
 
+def _new_run(tables: Tables, attempt: AttemptItem, index: int, item: RunItem) -> dict[str, Value]:
+    key = runs_key(run_key(item.run.job_id, item.run.repository))
+    return {**key, **_dispatched(tables, attempt, index, item), "dispatches": 1, "losses": 0}
+
+
+def _dispatched(tables: Tables, attempt: AttemptItem, index: int, item: RunItem) -> dict[str, Value]:
+    run = item.run
+    return {
+        "jobId": run.job_id,
+        "repository": run.repository,
+        "position": run.position,
+        "status": RunStatus.DISPATCHED.value,
+        "attempt": attempt.number,
+        "shard": index,
+        "updatedAt": tables.now(),
+        "expiresAt": tables.forget_at(),
+    }
+
+
 def _run(tables: Tables, attempt: AttemptItem, index: int, item: RunItem) -> Update:
     run = item.run
     return Update(
         table=tables.runs,
         key=runs_key(run_key(run.job_id, run.repository)),
-        set={
-            "jobId": run.job_id,
-            "repository": run.repository,
-            "position": run.position,
-            "status": RunStatus.DISPATCHED.value,
-            "attempt": attempt.number,
-            "shard": index,
-            "updatedAt": tables.now(),
-            "expiresAt": tables.forget_at(),
-        },
+        set=_dispatched(tables, attempt, index, item),
         add={"dispatches": 1},
         expressions=("#losses = if_not_exists(#losses, :none)",),
         condition="attribute_not_exists(#part) OR (#status = :queued AND #attempt < :attempt)",
