@@ -3,6 +3,7 @@ embedded mode. Context crosses processes as a W3C traceparent, in message attrib
 
 import asyncio
 import os
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,7 @@ KeepSpans = Callable[[Sequence[SpanRecord]], Coroutine[Any, Any, None]]
 _FLUSH_SECONDS = 0.5
 _LAST_FLUSH_SECONDS = 3.0
 """A program that ends does not wait longer for a store that is away."""
+_LAST_EXPORT_SECONDS = 8.0
 _WAITING_SPANS = 20_000
 _BATCH = 500
 
@@ -55,7 +57,7 @@ def link_to(traceparent: str | None) -> list[trace.Link]:
 def configure_telemetry(service: str, environment: Mapping[str, str]) -> "SpanKeeper":
     """Install the global providers once per process. Exporters are only imported where an endpoint is set."""
     resource = Resource.create({"service.name": service, "process.pid": os.getpid()})
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     keeper = SpanKeeper(service)
     provider.add_span_processor(keeper)
     if environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -65,7 +67,14 @@ def configure_telemetry(service: str, environment: Mapping[str, str]) -> "SpanKe
 
 
 def shut_down_telemetry() -> None:
-    """Export what is left; bounded by `OTEL_EXPORTER_OTLP_TIMEOUT`."""
+    """Export what is left, for a few seconds: `OTEL_EXPORTER_OTLP_TIMEOUT` does not bound the wait for a name server,
+    and a program that was asked to stop is killed after a while."""
+    exporting = threading.Thread(target=_shut_down_providers, name="last-export", daemon=True)
+    exporting.start()
+    exporting.join(_LAST_EXPORT_SECONDS)
+
+
+def _shut_down_providers() -> None:
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
         shutdown = getattr(provider, "shutdown", None)
         if shutdown is not None:
@@ -83,7 +92,7 @@ def _add_otlp(provider: TracerProvider, resource: Resource) -> None:
     timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT", "3"))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=timeout)))
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(timeout=timeout))
-    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader], shutdown_on_exit=False))
 
 
 class SpanKeeper(SpanProcessor):
