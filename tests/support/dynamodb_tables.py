@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from opentelemetry.metrics import Meter
 
 from cody_backends.aws.calls import Calls
 from cody_backends.aws.definitions import create_table_arguments, tables
@@ -65,11 +66,12 @@ async def use_tables(
     *,
     wrap: Wrap = lambda client: client,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    meter: Meter | None = None,
     patience: float = 10.0,
 ) -> AsyncGenerator[Tables]:
     """Empty tables that no other test has; `wrap` puts something between them and their client."""
     async with server.dynamodb() as client, create_tables(client, server) as settings:
-        yield tables_of(wrap(client), settings, clock=clock, patience=patience)
+        yield tables_of(wrap(client), settings, clock=clock, meter=meter, patience=patience)
 
 
 @asynccontextmanager
@@ -89,6 +91,7 @@ def tables_of(
     settings: AwsSettings,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    meter: Meter | None = None,
     patience: float = 10.0,
 ) -> Tables:
     return Tables(
@@ -98,4 +101,5 @@ def tables_of(
         runs=settings.runs_table,
         retention=timedelta(days=settings.job_retention_days),
         clock=clock,
+        meter=meter,
     )

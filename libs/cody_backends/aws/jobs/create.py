@@ -24,6 +24,7 @@ _DELETION_SECONDS = 60.0
 async def create_job(tables: Tables, *, job: NewJob, repositories: Sequence[str]) -> Job:
     if not repositories or len(set(repositories)) < len(repositories):
         raise JobRejected("a job needs at least one repository, and each of them once")
+    tables.remember_size(job.id, len(repositories))
     present = await _put_job(tables, job, len(repositories))
     if (present.job.fingerprint, present.job.repositories) != (job.fingerprint, len(repositories)):
         raise _conflict(job.id)

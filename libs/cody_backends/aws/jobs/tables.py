@@ -125,6 +125,10 @@ class Tables:
         while len(self._places) > _PLACES_REMEMBERED:
             self._places.popitem(last=False)
 
+    def remember_size(self, job_id: str, repositories: int) -> None:
+        """For the metric of what is consumed."""
+        self._capacity.remember(job_id, repositories)
+
     async def ping(self) -> None:
         """A trivial read, tried once."""
         await self._calls.once("GetItem", lambda: asyncio.wait_for(self._trivial_read(), _PING_SECONDS))
@@ -136,7 +140,7 @@ class Tables:
         item = await self.get(self.jobs, job_key(job_id), job_id=job_id)
         if item is None:
             return None
-        self._capacity.remember(job_id, int(item["repositories"]))
+        self.remember_size(job_id, int(item["repositories"]))
         return job_from(item)
 
     async def job(self, job_id: str) -> JobItem:
@@ -150,7 +154,7 @@ class Tables:
         items = await self.batch_get(self.jobs, [job_key(job_id) for job_id in job_ids if _is_key(job_id)])
         found = {str(item["jobId"]): job_from(item) for item in items}
         for job_id, item in found.items():
-            self._capacity.remember(job_id, item.job.repositories)
+            self.remember_size(job_id, item.job.repositories)
         return found
 
     async def find(self, key: RunsKey) -> Item | None:
