@@ -36,5 +36,6 @@ cody_batch = LazyGroup(
 ops = LazyGroup(
     "ops",
     _OPS,
-    "Work on the stores directly (DATABASE_URL, or the embedded database in CODY_DATA), with no API in between.",
+    "Work on the stores directly, with the programs' settings (DATABASE_URL, CODY_DATA, CODY_BACKEND) and no API in "
+    "between.",
 )

@@ -24,6 +24,12 @@ async def open_stores(environment: Mapping[str, str]) -> AsyncGenerator[Backends
     except SettingsError as error:
         raise BadInput(str(error)) from error
     except Unavailable as error:
-        raise CommandFailed(str(error), hint="look at DATABASE_URL, or unset it to use CODY_DATA") from error
+        raise CommandFailed(str(error), hint=_hint(environment)) from error
     except CodyError as error:
         raise CommandFailed(str(error) or (type(error).__doc__ or error.code)) from error
+
+
+def _hint(environment: Mapping[str, str]) -> str:
+    if environment.get("CODY_BACKEND") == "aws":
+        return "look at DATABASE_URL, AWS_REGION and, for emulators, AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_SQS"
+    return "look at DATABASE_URL, or unset it to use CODY_DATA"

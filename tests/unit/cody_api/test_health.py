@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cody_api.create_app import create_app
 from cody_api.settings import ApiSettings
-from cody_jobs.errors import Unavailable
+from cody_jobs.errors import SettingsError, Unavailable
 from cody_jobs.ports import Role
 from tests.unit.cody_api.conftest import ClientFor
 from tests.unit.cody_api.stand_ins import backends_without_stores
@@ -61,3 +61,15 @@ async def test_ready_names_what_fails_and_waits_for_nothing_for_ever(
     ]
     assert "hunter2" not in answer.text
     assert answer.headers["retry-after"]
+
+
+class IsGone:
+    async def ping(self) -> None:
+        raise SettingsError("DynamoDB in eu-central-1: table hunter2 is not there")
+
+
+async def test_what_is_not_there_is_not_ready(bare_settings: ApiSettings, client_for: ClientFor) -> None:
+    backends = replace(backends_without_stores(Role.VIEWER), jobs=IsGone(), queue=Answers(), results=Answers())
+    answer = await client_for(create_app(backends, bare_settings), None).get("/health/ready")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Not answering: store.")
+    assert "hunter2" not in answer.text

@@ -11,7 +11,7 @@ from cody_api.auth import OPEN
 from cody_api.problems import Check, ProblemError
 from cody_api.routes.responses import problems
 from cody_backends.open_backends import Backends
-from cody_jobs.errors import Unavailable
+from cody_jobs.errors import SettingsError, Unavailable
 from cody_runtime.logs import get_logger
 
 log = get_logger("cody_api")
@@ -74,7 +74,7 @@ async def _check(name: str, ping: Callable[[], Awaitable[None]]) -> Check:
             await ping()
     except TimeoutError:
         error = f"no answer within {SECONDS_PER_CHECK:.0f} s"
-    except Unavailable as reason:
+    except (Unavailable, SettingsError) as reason:  # also a table that was deleted, a permission that was taken away
         log.warning("not_ready", check=name, error=str(reason))
         error = "unavailable"
     return Check(name=name, ok=error is None, latency_ms=round((clock() - started) * 1000, 1), error=error)
