@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,7 +48,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
     async def submit(self, repositories: list[str], prompt: str, *, traceparent: str = "") -> str:
         job = {"name": "Containers", "type": "code-pattern-update", "prompt": prompt, "repositories": repositories}
-        headers = ["content-type: application/json", *([f"traceparent: {traceparent}"] if traceparent else [])]
+        headers = ["content-type: application/json", f"idempotency-key: {uuid.uuid4()}"]
+        headers += [f"traceparent: {traceparent}"] if traceparent else []
         answer = self.curl("/jobs", *(part for header in headers for part in ("-H", header)), "-d", json.dumps(job))
         return json.loads(answer)["id"]
 
@@ -66,7 +68,9 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         return json.loads(answer) if answer else None
 
     def curl(self, path: str, *arguments: str, base: str | None = None, check: bool = True) -> str:
-        command = ["curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "20", *arguments]
+        """As a careful client asks: again, when there is no answer or one that says to come back."""
+        again = ("--retry", "5", "--retry-connrefused", "--max-time", "20") if check else ("--max-time", "10")
+        command = ["curl", "--silent", "--show-error", "--fail-with-body", *again, *arguments]
         done = subprocess.run([*command, (base or self.api) + path], capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{path}: {done.stdout} {done.stderr}"
         return done.stdout if done.returncode == 0 else ""
