@@ -197,6 +197,7 @@ async def test_jobs_that_ended_long_ago_are_pruned_with_all_they_have(job_store:
     assert (await job_store.count_runs([running.id]))[running.id].total == 3
 
 
+@pytest.mark.many_at_once
 async def test_more_jobs_are_pruned_than_are_deleted_at_once(job_store: JobStore) -> None:
     ids: list[str] = []
     for _ in range(45):
