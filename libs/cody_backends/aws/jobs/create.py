@@ -18,12 +18,14 @@ from cody_jobs.models import Job, JobStatus, NewJob
 
 _PAGES_AT_ONCE = 16
 _TRIES = 3
+_LARGEST_SPEC = 350_000
 _DELETION_SECONDS = 60.0
 
 
 async def create_job(tables: Tables, *, job: NewJob, repositories: Sequence[str]) -> Job:
     if not repositories or len(set(repositories)) < len(repositories):
         raise JobRejected("a job needs at least one repository, and each of them once")
+    _check_size(job)
     tables.remember_size(job.id, len(repositories))
     present = await _put_job(tables, job, len(repositories))
     if (present.job.fingerprint, present.job.repositories) != (job.fingerprint, len(repositories)):
@@ -31,6 +33,15 @@ async def create_job(tables: Tables, *, job: NewJob, repositories: Sequence[str]
     if not _is_half(present):
         return present.job
     return await _finish_creating(tables, present.job, repositories)
+
+
+def _check_size(job: NewJob) -> None:
+    """An item of DynamoDB holds 400 KB in all, counted in UTF-8."""
+    size = len(json_text(job.spec).encode())
+    if size > _LARGEST_SPEC:
+        raise JobRejected(
+            f"prompt and patterns take {size:,} bytes; at most {_LARGEST_SPEC:,} can be kept: shorten them"
+        )
 
 
 async def _put_job(tables: Tables, job: NewJob, repositories: int) -> JobItem:
