@@ -1,5 +1,6 @@
 """Containers are killed at steps of the flow, chosen by a seed: whatever dies, the job ends as an undisturbed one."""
 
+import json
 import os
 import random
 from collections import Counter
@@ -105,8 +106,9 @@ async def check(stack: Stack, job_id: str, names: list[str]) -> None:
     assert job["status"] == "SUCCEEDED", job
     counts = {name: number for name, number in job["counts"].items() if number}
     assert counts == {"succeeded": REPOSITORIES, "patches": REPOSITORIES}
-    ended = Counter(body["repository"] for body in events(stack, job_id) if body["kind"] == "run_finished")
-    assert ended == Counter(names), "each run ends once"
+    told = events(stack, job_id)
+    ended = Counter(event["body"]["repository"] for event in told if event["body"]["kind"] == "run_finished")
+    assert ended == Counter(names), f"each run ends once: {json.dumps(told, indent=1)}"
     for name in names:
         patch = stack.curl(f"/jobs/{job_id}/repositories/{name}/diff")
         added = [line for line in patch.splitlines() if line.startswith("+x")]
@@ -118,4 +120,4 @@ def events(stack: Stack, job_id: str) -> list[dict[str, Any]]:
     feed = stack.curl(f"/jobs/{job_id}/events", "--header", "accept: text/event-stream")
     lines = [line.removeprefix("data:") for line in feed.splitlines() if line.startswith("data:")]
     told = [msgspec.json.decode(line) for line in lines if line.strip()]
-    return [event["body"] for event in told if "body" in event]
+    return [event for event in told if "body" in event]
