@@ -100,7 +100,8 @@ class BatchCompute:
         if array is None:
             return
         if array:
-            for index in indexes:
+            # From the last one on: what still waits must not get the place of what ends.
+            for index in sorted(indexes, reverse=True):
                 await self._batch.terminate(f"{compute_id}:{index}", _STOPPED)
         elif 0 in indexes:
             await self._batch.terminate(compute_id, _STOPPED)

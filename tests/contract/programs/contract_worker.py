@@ -35,6 +35,6 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _note(path: Path, found: object) -> None:
-    unfinished = path.with_suffix(".unfinished")
+    unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps(found))
     unfinished.rename(path)

@@ -48,7 +48,9 @@ async def _find_many(batch: BatchCalls, compute_id: str, wanted: set[int], count
     unfinished = wanted - ended.keys()
     running = unfinished if counts.running else set[int]()
     if counts.running and counts.waiting:
-        running = unfinished & (await _listed(batch, compute_id, "RUNNING")).keys()
+        # In the order that children go: none is overlooked between the two calls.
+        starting = await _listed(batch, compute_id, "STARTING") if counts.starting else {}
+        running = unfinished & (starting | await _listed(batch, compute_id, "RUNNING")).keys()
     return {
         **dict.fromkeys(unfinished - running, SeenJob(state=ShardState.WAITING)),
         **dict.fromkeys(running, SeenJob(state=ShardState.RUNNING)),

@@ -11,7 +11,8 @@ _STATES = {
     "SUBMITTED": ShardState.WAITING,
     "PENDING": ShardState.WAITING,
     "RUNNABLE": ShardState.WAITING,
-    "STARTING": ShardState.WAITING,
+    # It has its place, and its worker may be at work already: Batch hears of that late.
+    "STARTING": ShardState.RUNNING,
     "RUNNING": ShardState.RUNNING,
     "SUCCEEDED": ShardState.SUCCEEDED,
     "FAILED": ShardState.FAILED,
@@ -52,12 +53,13 @@ def shard_of(job_id: str) -> tuple[str, int]:
 
 
 class ChildCounts(Struct, frozen=True, kw_only=True):
-    """How many children of an array job are in which state."""
+    """How many children of an array job are in which state; `starting` are among `running`."""
 
     size: int
     succeeded: int
     failed: int
     running: int
+    starting: int
 
     @property
     def waiting(self) -> int:
@@ -86,5 +88,6 @@ def read_counts(told: Mapping[str, Any]) -> ChildCounts | None:
         size=array["size"],
         succeeded=summary.get("SUCCEEDED", 0),
         failed=summary.get("FAILED", 0),
-        running=summary.get("RUNNING", 0),
+        running=summary.get("RUNNING", 0) + summary.get("STARTING", 0),
+        starting=summary.get("STARTING", 0),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cody_backends.aws.batch.pace import Pace
+from cody_backends.aws.batch.seen_job import read_counts, read_job
 from cody_backends.aws.batch.submission import job_name
 from cody_backends.aws.clients import Aws
 from cody_backends.aws.compute import BatchCompute, open_batch_compute
@@ -66,6 +67,14 @@ async def test_a_job_says_what_it_is_for(compute: BatchCompute, batch: BatchStan
     assert job["jobName"] == "job-1-2"
     assert job["tags"] == {"cody:job-id": "job-1", "cody:attempt": "2"}
     assert job["retryStrategy"]["attempts"] == 3
+
+
+def test_what_has_a_place_counts_as_running() -> None:
+    assert read_job({"status": "STARTING"}).state is ShardState.RUNNING
+    assert read_job({"status": "RUNNABLE"}).state is ShardState.WAITING
+    counts = read_counts({"arrayProperties": {"size": 4, "statusSummary": {"STARTING": 2, "RUNNING": 2}}})
+    assert counts is not None
+    assert counts.all_are is ShardState.RUNNING
 
 
 def test_a_name_is_cut_and_made_of_what_aws_allows() -> None:
@@ -143,7 +152,8 @@ async def test_a_hundred_shards_are_one_more_call_and_thousands_a_few(
     compute: BatchCompute, batch: BatchStandIn
 ) -> None:
     compute_id = await compute.start(request(10_000, PLANS="wait"))
-    await wait_until(lambda: _runs(batch, f"{compute_id}:1"), "two of them run")
+    for index in range(2):
+        await wait_until(lambda index=index: _runs(batch, f"{compute_id}:{index}"), f"{index} runs")
     await compute.stop(compute_id, indexes=[5, 9_999])
     before = await calls(batch)
     reports = await compute.describe(compute_id, range(100))
