@@ -29,7 +29,7 @@ class AwsServer:
         return f"{kind}-{next(_numbers)}"
 
     def environment(self, *services: str) -> Mapping[str, str]:
-        """What sends a program's calls of these services ("dynamodb", "sqs", "batch", "logs") here, with a key."""
+        """What sends a program's calls of these services ("dynamodb", "sqs", "batch", "cloudwatch_logs") here, with a key."""
         return {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
