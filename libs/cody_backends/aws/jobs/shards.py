@@ -186,35 +186,45 @@ def _as_it_was(item: RunItem) -> tuple[str, dict[str, Value]]:
 
 
 async def close_shards(
-    tables: Tables, job_id: str, shards: Sequence[tuple[int, int]], *, mark: str, only_when_done: bool = True
+    tables: Tables,
+    job_id: str,
+    shards: Sequence[tuple[int, int]],
+    *,
+    mark: str,
+    under_way: tuple[str, dict[str, Value]] | None = None,
 ) -> None:
     """End these shards (attempt, index), which are open, in one transaction with the job's number of open shards.
 
-    With `only_when_done`, only if they have no unfinished run. Raises `TransactionRefused` when one of them is ended
-    already or has one.
+    Only if they have no unfinished run, or, with `under_way`, only while that holds of the job: the condition of a
+    step, with its values. Raises `TransactionRefused` when one of them is ended already or has one; its last condition
+    is that of the job.
     """
-    condition = "attribute_not_exists(#endedAt)"
-    if only_when_done:
-        condition += " AND #dispatched = :none AND #running = :none"
-    ends: list[Write] = [
-        Update(
-            table=tables.runs,
-            key=runs_key(shard_key(job_id, attempt, index)),
-            set={"endedAt": tables.now(), "expiresAt": tables.forget_at()},
-            expressions=("#createdAt = if_not_exists(#createdAt, :now)",),
-            condition=condition,
-            values={":now": tables.now(), **({":none": 0} if only_when_done else {})},
-        )
-        for attempt, index in shards
-    ]
+    condition, values = ("attribute_exists(#jobId)", {}) if under_way is None else under_way
     fewer = Update(
         table=tables.jobs,
         key=job_key(job_id),
         add={"openShards": -len(shards)},
-        condition="attribute_exists(#jobId)",
+        condition=condition,
+        values=values,
         marked=False,
     )
+    ends = [_end(tables, shard_key(job_id, *shard), only_when_done=under_way is None) for shard in shards]
     await tables.transact([*ends, fewer], mark=mark)
+
+
+def _end(tables: Tables, key: RunsKey, *, only_when_done: bool) -> Update:
+    """Of a shard that was planned, and never written, too."""
+    condition, values = "attribute_not_exists(#endedAt)", dict[str, Value]()
+    if only_when_done:
+        condition, values = f"{condition} AND #dispatched = :none AND #running = :none", {":none": 0}
+    return Update(
+        table=tables.runs,
+        key=runs_key(key),
+        set={"endedAt": tables.now(), "expiresAt": tables.forget_at()},
+        expressions=("#createdAt = if_not_exists(#createdAt, :now)",),
+        condition=condition,
+        values={":now": tables.now(), **values},
+    )
 
 
 def no_shard(job_id: str, attempt: int, index: int) -> RunNotFound:

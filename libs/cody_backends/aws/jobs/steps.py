@@ -58,7 +58,8 @@ async def sweep(tables: Tables, item: JobItem) -> None:
     cancelled: dict[str, Value] = {"endedAt": tables.now()}
     if item.job.attempt and not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, cancelled):
         return
-    await _close_all(tables, item)
+    if not await _close_all(tables, item):
+        return
     counts = _all_ended(sum_counts(item.job.repositories, await shards_of(tables, item.job.id)))
     await end_step(tables, item, {"counts": json_text(counts), "expiresAt": expires_at(tables)})
 
@@ -152,23 +153,28 @@ def _under_way(item: JobItem) -> tuple[str, dict[str, Value]]:
     return "#step = :step AND #stepMark = :by", {":step": item.step.value, ":by": item.step_mark}
 
 
-async def _close_all(tables: Tables, item: JobItem) -> None:
-    """Shards that were planned, and never written, are open as well."""
-    job_id = item.job.id
+async def _close_all(tables: Tables, item: JobItem) -> bool:
+    """Shards that were planned, and never written, are open as well. False when the step is over."""
     for _ in range(_TRIES):
-        ended = {(shard.attempt, shard.index) for shard in await shards_of(tables, job_id) if not shard.open}
-        attempts = await attempts_of(tables, job_id)
-        planned = [(attempt.number, index) for attempt in attempts for index in range(attempt.shards)]
-        left = [shard for shard in planned if shard not in ended]
+        left = await _open_shards(tables, item.job.id)
         if not left:
-            return
+            return True
         for first in range(0, len(left), _SHARDS_AT_ONCE):
             portion = left[first : first + _SHARDS_AT_ONCE]
             try:
-                await close_shards(tables, job_id, portion, mark=tables.new_mark(), only_when_done=False)
-            except TransactionRefused:
+                await close_shards(tables, item.job.id, portion, mark=tables.new_mark(), under_way=_under_way(item))
+            except TransactionRefused as refused:
+                if refused.conditions[-1] is not None:
+                    return False
                 break
-    raise Unavailable(tables.service, f"shards of job {job_id} are changed by others all the time")
+    raise Unavailable(tables.service, f"shards of job {item.job.id} are changed by others all the time")
+
+
+async def _open_shards(tables: Tables, job_id: str) -> list[tuple[int, int]]:
+    ended = {(shard.attempt, shard.index) for shard in await shards_of(tables, job_id) if not shard.open}
+    attempts = await attempts_of(tables, job_id)
+    planned = [(attempt.number, index) for attempt in attempts for index in range(attempt.shards)]
+    return [shard for shard in planned if shard not in ended]
 
 
 async def end_step(tables: Tables, item: JobItem, change: dict[str, Value]) -> None:
