@@ -29,7 +29,8 @@ class AwsServer:
         return f"{kind}-{next(_numbers)}"
 
     def environment(self, *services: str) -> Mapping[str, str]:
-        """What sends a program's calls of these services ("dynamodb", "sqs", "batch", "cloudwatch_logs") here, with a key."""
+        """What sends a program's calls of these services here, with a key: "dynamodb", "sqs", "batch",
+        "cloudwatch_logs"."""
         return {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
