@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from cody_stand_ins.claude.faults import Faults
-from tests.containers.stack import Stack, address, kill, podman, start, workers
+from tests.containers.stack import Stack, address, container, kill, podman, start, workers
+from tests.servers.aws_server import AwsServer
 from tests.support.repositories import make_repository
 from tests.support.wait import wait_until
 
@@ -59,6 +60,8 @@ async def test_a_killed_container_changes_nothing_of_how_a_job_ends(
     await wait_until(lambda: has_come_to(stack, job_id, step), f"the job has come to {step!r}", timeout=90)
     if victim == "worker":
         await kill_worker()
+    elif victim == "dynamodb":
+        await kill_dynamodb()
     else:
         await kill(victim)
         await start(victim)
@@ -99,6 +102,33 @@ async def kill_worker() -> None:
         return bool(found)
 
     await wait_until(killed, "a worker is there to be killed", timeout=60)
+
+
+async def kill_dynamodb() -> None:
+    """DynamoDB Local, killed, always forgets the last transaction that it has acknowledged, as DynamoDB itself never
+    does: so nobody writes at that moment, and the last one is ours."""
+    writers = [container("api"), container("dispatcher"), *workers()]
+    paused = [name for name in writers if podman("pause", name, check=False)]
+    try:
+        await write_to_nobody()
+        await kill("dynamodb")
+        await start("dynamodb")
+    finally:
+        for name in paused:
+            podman("unpause", name)
+
+
+async def write_to_nobody() -> None:
+    async with AwsServer(f"http://{address('dynamodb')}:8000").dynamodb() as dynamodb:
+        if "nobodys" not in (await dynamodb.list_tables())["TableNames"]:
+            await dynamodb.create_table(
+                TableName="nobodys",
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        for number in range(2):
+            await dynamodb.put_item(TableName="nobodys", Item={"id": {"S": f"{number}"}})
 
 
 async def check(stack: Stack, job_id: str, names: list[str]) -> None:
