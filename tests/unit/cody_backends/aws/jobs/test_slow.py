@@ -100,18 +100,20 @@ async def stop_and_begin_again(store: JobStore, job_id: str) -> None:
 
 
 async def retry_and_begin_again(store: JobStore, job_id: str) -> None:
-    """With one run that failed again, one that is with a worker, and one that was given back."""
     with suppress(JobRejected):
         await store.retry_job(job_id)
     await begin_and_work(store, job_id)
 
 
 async def begin_and_work(store: JobStore, job_id: str) -> None:
+    """One run fails, one is with a worker where it is to be had, and a whole shard is given back."""
     await dispatch(store, job_id, per_shard=2)
     await do(store, job_id, {"owner/r2": failed()})
+    with suppress(LeaseLost):
+        await claim(store, job_id, R1)
     for repository in ("owner/r3", "owner/r4"):
         await claim(store, job_id, repository)
-    await store.release_run(job_id, "owner/r4", owner=OWNER)
+        await store.release_run(job_id, repository, owner=OWNER)
 
 
 async def stopped(store: JobStore) -> Job:
@@ -122,6 +124,13 @@ async def stopped(store: JobStore) -> Job:
 
 async def five_queued(store: JobStore) -> Job:
     return await create(store, 5)
+
+
+async def three_queued_again(store: JobStore) -> Job:
+    job = await half_done(store)
+    for index in (1, 2):
+        await store.recover_shard(job.id, 1, index, failure=None)
+    return job
 
 
 async def lose_and_begin_again(store: JobStore, job_id: str) -> None:
@@ -149,6 +158,12 @@ COURSES = {
     "retry": Course(begin=stopped, slow=lambda store, job_id: store.retry_job(job_id), others=retry_and_begin_again),
     "dispatch": Course(
         begin=five_queued,
+        slow=lambda store, job_id: store.begin_attempt(job_id, repositories_per_shard=2),
+        others=begin_and_work,
+        too_late=2,
+    ),
+    "dispatch again": Course(
+        begin=three_queued_again,
         slow=lambda store, job_id: store.begin_attempt(job_id, repositories_per_shard=2),
         others=begin_and_work,
         too_late=2,

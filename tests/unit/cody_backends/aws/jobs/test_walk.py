@@ -1,4 +1,5 @@
-"""Whatever several processes do with a job, in any order, dying on the way, its books are right at every moment."""
+"""Whatever several processes do with a job, in any order, dying or standing still on the way, its books are right at
+every moment."""
 
 import asyncio
 import random
@@ -28,7 +29,7 @@ from tests.support.watched_dynamodb import Clock, Died
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-PROCESSES, REPOSITORIES, STEPS = 4, 7, 100
+PROCESSES, REPOSITORIES, STEPS = 6, 7, 60
 CANNOT_START = Failure(code=FailureCode.CLAUDE_KEY_REFUSED, message="the key was refused", retryable=False)
 
 
@@ -45,6 +46,7 @@ class Process:
         self.name, self._walk = name, walk
         self.client = Troubled(walk.client, walk.chance, share=0.2)
         self.store: JobStore = self._start()
+        self.doing: asyncio.Task[None] | None = None
 
     def _start(self) -> JobStore:
         self.client.live()
@@ -56,9 +58,26 @@ class Process:
         return client  # pyright: ignore[reportReturnType] (it stands in for one)
 
     async def do(self, step: Callable[["Process"], Awaitable[None]]) -> None:
-        """What cannot be, at the moment, is no matter."""
+        """Until it is done, or stands still on the way."""
         if self._walk.chance.random() < 0.1:
             self.client.die(within=4)
+        if self._walk.chance.random() < 0.3:
+            self.client.stand_still(within=3)
+        self.doing = asyncio.create_task(self._do(step), name=self.name)
+        stands = asyncio.create_task(self.client.stands.wait(), name="stands")
+        await asyncio.wait([self.doing, stands], return_when=asyncio.FIRST_COMPLETED)
+        if not self.client.stands.is_set():
+            stands.cancel()
+            await self.go_on()
+
+    async def go_on(self) -> None:
+        self.client.go_on()
+        if self.doing is not None:
+            await self.doing
+        self.doing = None
+
+    async def _do(self, step: Callable[["Process"], Awaitable[None]]) -> None:
+        """What cannot be, at the moment, is no matter."""
         try:
             await step(self)
             self._walk.done += 1
@@ -79,18 +98,21 @@ class Walk:
         self.done = 0
 
     async def step(self) -> None:
-        """One to three processes do something at once."""
-        chosen = self.chance.sample(self.processes, self.chance.randint(1, 3))
+        """One to three processes do something at once, and one that stands still may go on."""
+        free = [process for process in self.processes if process.doing is None]
+        chosen = self.chance.sample(free, min(self.chance.randint(1, 3), len(free)))
         weights = [weight for _, weight in STEPS_OF_A_WALK.values()]
-        steps = self.chance.choices(list(STEPS_OF_A_WALK), weights, k=len(chosen))
-
+        steps = self.chance.choices([step for step, _ in STEPS_OF_A_WALK.values()], weights, k=len(chosen))
         await asyncio.gather(
             *(
-                process.do(lambda process, step=step: STEPS_OF_A_WALK[step][0](self, process))
+                process.do(lambda process, step=step: step(self, process))
                 for process, step in zip(chosen, steps, strict=True)
             )
         )
         await check_books(self.tables, self.job_id)
+        if self.chance.random() < 0.4:
+            await self.chance.choice(self.processes).go_on()
+            await check_books(self.tables, self.job_id)
 
     async def dispatch(self, process: Process) -> None:
         attempt = await process.store.begin_attempt(self.job_id, repositories_per_shard=self.chance.randint(1, 3))
@@ -152,6 +174,13 @@ class Walk:
     def _any_run(self) -> str:
         return self.chance.choice(names(REPOSITORIES))
 
+    async def stand_at_ease(self) -> bool:
+        """Nobody is on the way any more; whether the job has ended."""
+        for process in self.processes:
+            await process.go_on()
+        await check_books(self.tables, self.job_id)
+        return (await self.store.get_job(self.job_id)).status in JOB_ENDED
+
     async def bring_to_its_end(self) -> int:
         """What dispatcher, compute and workers do when nobody dies any more; how often the job's end was told."""
         told, store = 0, self.store
@@ -207,7 +236,7 @@ async def test_the_books_are_right_at_every_step_of_a_walk(dynamodb_local: AwsSe
         for _ in range(STEPS):
             await walk.step()
 
-        was_ended = (await walk.store.get_job(walk.job_id)).status in JOB_ENDED
+        was_ended = await walk.stand_at_ease()
         told = await walk.bring_to_its_end()
         job = await walk.store.get_job(walk.job_id)
         await check_books(walk.tables, walk.job_id)
