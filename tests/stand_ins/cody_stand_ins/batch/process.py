@@ -1,8 +1,5 @@
 """The stand-in as a child process, for tests and demos."""
 
-import asyncio
-import contextlib
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,9 +8,7 @@ import msgspec
 
 from cody_stand_ins.batch.faults import Fault, Faults
 from cody_stand_ins.batch.stats import Stats
-
-_START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
+from cody_stand_ins.child import child_program
 
 
 class BatchStandIn:
@@ -66,38 +61,8 @@ async def batch_stand_in(
         *(f"--environment={name}={value}" for name, value in (environment or {}).items()),
         *options,
     ]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "cody_stand_ins.batch",
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        url = await _announced_url(process)
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
-            yield BatchStandIn(url, process.pid, http)
-    finally:
-        await _stop(process)
-
-
-async def _announced_url(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    async with asyncio.timeout(_START_SECONDS):
-        line = (await process.stdout.readline()).decode().strip()
-    if not line.startswith("http://"):
-        raise RuntimeError(f"the Batch stand-in did not start: {line!r}")
-    return line
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    async with (
+        child_program("cody_stand_ins.batch", arguments) as child,
+        httpx.AsyncClient(base_url=child.url, trust_env=False, timeout=30) as http,
+    ):
+        yield BatchStandIn(child.url, child.pid, http)

@@ -1,19 +1,14 @@
 """The stand-in as a child process, for tests and demos."""
 
-import asyncio
-import contextlib
-import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 import msgspec
 
+from cody_stand_ins.child import child_program
 from cody_stand_ins.claude.faults import Fault, Faults
 from cody_stand_ins.claude.stats import Stats
-
-_START_SECONDS = 30.0
-_STOP_SECONDS = 5.0
 
 
 class ClaudeStandIn:
@@ -55,38 +50,8 @@ async def claude_stand_in(
     """Start one on loopback, on a free port unless one is given, and stop it at the end. `options` are more arguments
     of the program. It ends with us even if we are killed: it watches the pipe that is its standard input."""
     arguments = ["--port", str(port), "--key", key, "--until-stdin-ends", *options]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "cody_stand_ins.claude",
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        url = await _announced_url(process)
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
-            yield ClaudeStandIn(url, key, process.pid, http)
-    finally:
-        await _stop(process)
-
-
-async def _announced_url(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    async with asyncio.timeout(_START_SECONDS):
-        line = (await process.stdout.readline()).decode().strip()
-    if not line.startswith("http://"):
-        raise RuntimeError(f"the Claude stand-in did not start: {line!r}")
-    return line
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    async with (
+        child_program("cody_stand_ins.claude", arguments) as child,
+        httpx.AsyncClient(base_url=child.url, trust_env=False, timeout=30) as http,
+    ):
+        yield ClaudeStandIn(child.url, key, child.pid, http)

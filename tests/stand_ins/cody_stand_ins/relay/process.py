@@ -1,17 +1,13 @@
 """The relay as a child process, for tests."""
 
-import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
 import msgspec
 
+from cody_stand_ins.child import child_program
 from cody_stand_ins.relay.server import RelayStats, Trouble
-
-_START_SECONDS = 30.0
-_STOP_SECONDS = 5.0
 
 
 class Relay:
@@ -32,23 +28,8 @@ class Relay:
 @asynccontextmanager
 async def relay_to(target: str) -> AsyncGenerator[Relay]:
     """Start one in front of `target`, and stop it at the end. It makes no trouble until it is told to."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "cody_stand_ins.relay",
-        "--target",
-        target,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(_START_SECONDS):
-            url = (await process.stdout.readline()).decode().strip()
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
-            yield Relay(url, http)
-    finally:
-        process.stdin.close()
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
+    async with (
+        child_program("cody_stand_ins.relay", ["--target", target]) as child,
+        httpx.AsyncClient(base_url=child.url, trust_env=False, timeout=30) as http,
+    ):
+        yield Relay(child.url, http)
