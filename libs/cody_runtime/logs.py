@@ -51,7 +51,7 @@ def configure_logs(service: str, *, level: str = "INFO", plain: bool = False) ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpx2", "anthropic", "uvicorn.access", "opentelemetry"):
+    for noisy in ("httpx", "httpx2", "anthropic", "uvicorn.access", "opentelemetry", "botocore", "aiobotocore"):
         logging.getLogger(noisy).setLevel("WARNING")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
