@@ -18,8 +18,8 @@ from cody_backends.aws.jobs.items import (
     shard_view,
     sum_counts,
 )
-from cody_backends.aws.jobs.keys import attempt_key
-from cody_backends.aws.jobs.pages import all_runs, names_at
+from cody_backends.aws.jobs.keys import attempt_key, page_count
+from cody_backends.aws.jobs.pages import all_runs, names_at, names_on
 from cody_backends.aws.jobs.shards import attempts_of, shards_of
 from cody_backends.aws.jobs.steps import NOT_ENDED, change_job, complete_step
 from cody_backends.aws.jobs.tables import Tables, each, job_key, runs_key
@@ -106,8 +106,10 @@ async def _plan(tables: Tables, item: JobItem, counts: RunCounts, per_shard: int
 
 
 async def _queued(tables: Tables, job: Job) -> tuple[list[int], list[int]]:
-    """Positions of queued runs, and of those that were lost before. Before the first attempt nobody had a run yet."""
+    """Positions of queued runs, and of those that were lost before. Before the first attempt nobody had a run yet, but
+    a page may be missing: a job that was stopped while it was written, and set back by hand, is not begun."""
     if job.attempt == 0:
+        await names_on(tables, job, range(page_count(job.repositories)))
         return list(range(job.repositories)), []
     queued = [run for run in await all_runs(tables, job) if run.run.status is RunStatus.QUEUED]
     return [run.run.position for run in queued], [run.run.position for run in queued if run.alone]
@@ -143,6 +145,8 @@ async def _freeze(tables: Tables, item: JobItem, attempt: AttemptItem, mark: str
         add={"openShards": attempt.shards},
         condition="#status = :was AND #attempt = :before AND attribute_not_exists(#step)",
         values={":was": job.status.value, ":before": job.attempt},
+        # The attempt has the mark: that on the job is of who made it PENDING, and may not have heard of it yet.
+        marked=False,
     )
     try:
         await tables.transact([made, running], mark=mark)

@@ -290,11 +290,11 @@ def run_view(item: RunItem, shard: ShardItem | None) -> RepositoryRun:
 
 
 def sum_counts(repositories: int, shards: Sequence[ShardItem]) -> RunCounts:
-    """What no shard counts is queued."""
+    """What no shard counts is queued. Shards are not read all at one moment: a run that moves may be on two of them."""
     names = [name for name in RunCounts.__struct_fields__ if name != "queued"]
     sums = {name: sum(getattr(shard.counts, name) for shard in shards) for name in names}
     counted = RunCounts(**sums)
-    return msgspec.structs.replace(counted, queued=repositories - counted.total)
+    return msgspec.structs.replace(counted, queued=max(repositories - counted.total, 0))
 
 
 def page_and_place(position: int) -> tuple[int, int]:

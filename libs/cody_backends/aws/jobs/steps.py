@@ -30,6 +30,9 @@ from cody_backends.aws.jobs.writes import Check, Update, Value
 from cody_jobs.errors import Unavailable
 from cody_jobs.lifecycle import RUN_ENDED
 from cody_jobs.models import RunCounts, RunStatus
+from cody_runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 _RUNS_AT_ONCE = 90
 _SHARDS_AT_ONCE = 90
@@ -229,9 +232,14 @@ async def change_job(
 
 
 async def complete_old_sweeps(tables: Tables, *, older_than: Decimal) -> None:
-    """Of stops whose process died in the middle."""
+    """Of stops whose process died in the middle. One that cannot be completed keeps no other job from being settled."""
     job_ids = await tables.job_ids_by(BY_STEP, Step.SWEEP.value, sort_at_most=older_than)
     found = await tables.find_jobs(job_ids)
-    await each(
-        [item for item in found.values() if item.step is Step.SWEEP], lambda item: sweep(tables, item), at_once=2
-    )
+
+    async def complete(item: JobItem) -> None:
+        try:
+            await sweep(tables, item)
+        except Unavailable as error:
+            log.warning("stop_not_completed", job_id=item.job.id, reason=str(error))
+
+    await each([item for item in found.values() if item.step is Step.SWEEP], complete, at_once=2)

@@ -1,8 +1,9 @@
 """Write the shards of a planned attempt, and dispatch its runs into them. May be done again, and by two at once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from cody_backends.aws.errors import TransactionRefused
+from cody_backends.aws.errors import ConditionFailed, TransactionRefused
 from cody_backends.aws.jobs.items import AttemptItem, RunItem, implied_run, positions_in, run_from
 from cody_backends.aws.jobs.keys import attempt_key, run_key, shard_key
 from cody_backends.aws.jobs.pages import names_at
@@ -34,10 +35,20 @@ async def write_shards(tables: Tables, job: Job, attempt: AttemptItem) -> None:
         await _write_shard(tables, job, attempt, index, plan[index])
 
     await each(range(len(plan)), write)
+    await _note_that_all_are_written(tables, attempt)
+
+
+async def _note_that_all_are_written(tables: Tables, attempt: AttemptItem) -> None:
+    """Nothing happens when the job was deleted meanwhile."""
     done = Update(
-        table=tables.runs, key=runs_key(attempt_key(attempt.job_id, attempt.number)), set={"done": True}, marked=False
+        table=tables.runs,
+        key=runs_key(attempt_key(attempt.job_id, attempt.number)),
+        set={"done": True},
+        condition="attribute_exists(#part)",
+        marked=False,
     )
-    await tables.write(done, mark=tables.new_mark())
+    with suppress(ConditionFailed):
+        await tables.write(done, mark=tables.new_mark())
 
 
 async def _write_shard(tables: Tables, job: Job, attempt: AttemptItem, index: int, positions: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from cody_backends.aws.jobs.tables import Tables
 from cody_jobs.errors import JobRejected, LeaseLost
 from cody_jobs.models import Job, JobStatus, RepositoryRun, RunCounts
 from cody_jobs.ports import JobStore
-from tests.contract.jobs import LEASE, OWNER, PATCH, claim, create, dispatch, dispatched, do, failed
+from tests.contract.jobs import LEASE, OVER, OWNER, PATCH, claim, create, dispatch, dispatched, do, failed
 from tests.servers.aws_server import AwsServer
 from tests.support.dynamodb_tables import create_tables, tables_of
 from tests.support.job_books import check_books
@@ -105,6 +105,11 @@ async def retry_and_begin_again(store: JobStore, job_id: str) -> None:
     await begin_and_work(store, job_id)
 
 
+async def stop_and_retry(store: JobStore, job_id: str) -> None:
+    await stop(store, job_id)
+    await store.retry_job(job_id)
+
+
 async def begin_and_work(store: JobStore, job_id: str) -> None:
     """One run fails, one is with a worker where it is to be had, and a whole shard is given back."""
     await dispatch(store, job_id, per_shard=2)
@@ -124,6 +129,12 @@ async def stopped(store: JobStore) -> Job:
 
 async def five_queued(store: JobStore) -> Job:
     return await create(store, 5)
+
+
+async def silent(store: JobStore) -> Job:
+    job = await dispatched(store, 3)
+    await claim(store, job.id, R0, lease=OVER)
+    return job
 
 
 async def three_queued_again(store: JobStore) -> Job:
@@ -168,6 +179,12 @@ COURSES = {
         others=begin_and_work,
         too_late=2,
     ),
+    "dispatch before a stop": Course(
+        begin=five_queued,
+        slow=lambda store, job_id: store.begin_attempt(job_id, repositories_per_shard=2),
+        others=stop_and_retry,
+        too_late=2,
+    ),
     "recover": Course(
         begin=half_done,
         slow=lambda store, job_id: store.recover_shard(job_id, 1, 1, failure=None),
@@ -187,6 +204,11 @@ COURSES = {
         begin=half_done,
         slow=lambda store, job_id: store.claim_run(job_id, "owner/r3", owner="slow", lease=LEASE),
         others=stop_and_begin_again,
+    ),
+    "take from a silent one": Course(
+        begin=silent,
+        slow=lambda store, job_id: store.claim_run(job_id, R0, owner="slow", lease=LEASE),
+        others=lambda store, job_id: store.renew_leases(job_id, [R0], owner=OWNER, lease=LEASE),
     ),
     "release": Course(
         begin=half_done,
