@@ -5,13 +5,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
 from cody_backends.aws.job_store import DynamoJobStore
+from cody_backends.aws.jobs.items import ShardItem
+from cody_backends.aws.jobs.shards import shards_of
 from cody_backends.aws.jobs.tables import Tables
 from cody_jobs.errors import JobRejected, LeaseLost
-from cody_jobs.models import Job, JobStatus, RepositoryRun, RunCounts
+from cody_jobs.models import Job, JobStatus, RepositoryRun
 from cody_jobs.ports import JobStore
 from tests.contract.jobs import LEASE, OVER, OWNER, PATCH, claim, create, dispatch, dispatched, do, failed
 from tests.servers.aws_server import AwsServer
@@ -236,19 +239,19 @@ async def test_who_stood_still_changes_nothing_of_what_others_have_done(two: Two
             stands.cancel()
             break
         await course.others(two.other, job.id)
-        state = await look(two.other, job.id)
+        state = await look(two, job.id)
 
         two.client.may_go_on.set()
         with suppress(LeaseLost, JobRejected):
             await slow
 
-        assert await look(two.other, job.id) == state, f"write {before}"
+        assert await look(two, job.id) == state, f"write {before}"
         await check_books(two.tables, job.id)
         before += 1
     assert before > course.too_late, "it never stood still"
 
 
-async def look(store: JobStore, job_id: str) -> tuple[Job, RunCounts, list[RepositoryRun], list[object]]:
-    runs = await store.list_runs(job_id, status=None, limit=100, cursor=None)
-    shards = [found.shard for found in await store.list_open_shards(limit=1_000) if found.shard.job_id == job_id]
-    return await store.get_job(job_id), (await store.count_runs([job_id]))[job_id], list(runs.items), list(shards)
+async def look(two: Two, job_id: str) -> tuple[Job, list[RepositoryRun], list[ShardItem]]:
+    runs = await two.other.list_runs(job_id, status=None, limit=100, cursor=None)
+    shards = [msgspec.structs.replace(shard, mark=None) for shard in await shards_of(two.tables, job_id)]
+    return await two.other.get_job(job_id), list(runs.items), shards
