@@ -20,6 +20,9 @@ def main(arguments: Sequence[str]) -> int:
         latency=options.latency,
         jitter=options.jitter,
         requests_per_minute=options.requests_per_minute,
+        input_tokens_per_minute=options.input_tokens_per_minute,
+        output_tokens_per_minute=options.output_tokens_per_minute,
+        time_scale=options.time_scale,
         seed=options.seed,
     )
     listener = socket.create_server((options.host, options.port), backlog=1_024)
@@ -68,13 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", action="append", help="a key that is accepted; repeatable (default: stand-in-key)")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that each answer takes")
     parser.add_argument("--jitter", type=float, default=0.0, help="seconds more or less")
-    parser.add_argument("--requests-per-minute", type=int, default=None)
+    for limit in ("--requests-per-minute", "--input-tokens-per-minute", "--output-tokens-per-minute"):
+        parser.add_argument(limit, type=int, default=None)
+    parser.add_argument("--time-scale", type=float, default=1.0, help="so much faster passes a minute of the limits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
-        metavar="KIND[:times=N][:share=X][:path=REGEX][:retryAfter=S]",
+        metavar="KIND[:times=N][:share=X][:path=REGEX][:retryAfter=S][:after=S][:lasts=S]",
         help="something that goes wrong; repeatable",
     )
     parser.add_argument(

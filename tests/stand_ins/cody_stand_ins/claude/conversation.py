@@ -77,12 +77,14 @@ class PromptCache:
         cached = min(total, len(prefix) // _CHARACTERS_PER_TOKEN)
         if cached < _SMALLEST_CACHED_PREFIX:
             return TokenUse(input_tokens=total, cache_creation_input_tokens=0, cache_read_input_tokens=0)
-        key = hashlib.sha256(prefix).digest()
-        read = cached if key in self._known else 0
-        self._known.add(key)
+        read = cached if hashlib.sha256(prefix).digest() in self._known else 0
         return TokenUse(
             input_tokens=total - cached, cache_creation_input_tokens=cached - read, cache_read_input_tokens=read
         )
+
+    def remember(self, request: MessagesRequest) -> None:
+        """It begins to be answered: from now on, what is before its breakpoint can be read from the cache."""
+        self._known.add(hashlib.sha256(self._prefix(request)).digest())
 
     def _prefix(self, request: MessagesRequest) -> bytes:
         """Everything up to the first breakpoint of the first user message, model included."""

@@ -2,7 +2,8 @@
 
 import random
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -66,30 +67,39 @@ BREAKS = frozenset(
 
 class Fault(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """`times`: only the next so many matching requests; `share`: this part of them, by chance; `path`: only files whose
-    path this regular expression finds something in; `retry_after`: seconds, sent with a 429 or 529."""
+    path this regular expression finds something in; `retry_after`: seconds, sent with a 429 or 529; `after`,
+    `lasts`: only in an episode that begins so many seconds after the fault was set, and ends by itself."""
 
     kind: FaultKind
     times: int | None = None
     share: float | None = None
     path: str | None = None
     retry_after: float | None = None
+    after: float = 0.0
+    lasts: float | None = None
 
 
 class Faults(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Everything that can be set. `latency` and `jitter` are seconds: each answer takes latency ± jitter."""
+    """Everything that can be set. `latency` and `jitter` are seconds: each answer takes latency ± jitter. The
+    limits are simulated in a world where a minute passes `time_scale` times as fast, for whoever asks, too."""
 
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     jitter: float = 0.0
     requests_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
+    time_scale: float = 1.0
     seed: int = 0
 
 
 class FaultChooser:
     """Which fault a request meets: the first that fits it."""
 
-    def __init__(self, settings: Faults) -> None:
+    def __init__(self, settings: Faults, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
+        self._clock = clock
+        self._set_at = clock()
         self._left = [fault.times for fault in settings.faults]
         self._patterns = [re.compile(fault.path) if fault.path else None for fault in settings.faults]
         self._chance = random.Random(settings.seed)
@@ -107,6 +117,9 @@ class FaultChooser:
     def _fits(self, number: int, fault: Fault, path: str | None) -> bool:
         pattern, left = self._patterns[number], self._left[number]
         if left == 0 or (pattern is not None and not (path and pattern.search(path))):
+            return False
+        age = self._clock() - self._set_at
+        if age < fault.after or (fault.lasts is not None and age >= fault.after + fault.lasts):
             return False
         if fault.share is not None and self._chance.random() >= fault.share:
             return False

@@ -30,11 +30,21 @@ class ClaudeStandIn:
         latency: float = 0.0,
         jitter: float = 0.0,
         requests_per_minute: int | None = None,
+        input_tokens_per_minute: int | None = None,
+        output_tokens_per_minute: int | None = None,
+        time_scale: float = 1.0,
         seed: int = 0,
     ) -> None:
         """Replaces all that was set before."""
         settings = Faults(
-            faults=faults, latency=latency, jitter=jitter, requests_per_minute=requests_per_minute, seed=seed
+            faults=faults,
+            latency=latency,
+            jitter=jitter,
+            requests_per_minute=requests_per_minute,
+            input_tokens_per_minute=input_tokens_per_minute,
+            output_tokens_per_minute=output_tokens_per_minute,
+            time_scale=time_scale,
+            seed=seed,
         )
         (await self._http.post("/stand-in/faults", content=msgspec.json.encode(settings))).raise_for_status()
 

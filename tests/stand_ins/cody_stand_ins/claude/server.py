@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from cody_stand_ins.claude.check_request import MODELS, model_info, what_is_wrong
-from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, read_question
+from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, TokenUse, read_question
 from cody_stand_ins.claude.faults import BREAKS, STATUS_FAULTS, Fault, FaultChooser, FaultKind, Faults
+from cody_stand_ins.claude.limits import Limits
 from cody_stand_ins.claude.replies import Reply, bad_reply, good_reply
 from cody_stand_ins.claude.stats import Tally
 from cody_stand_ins.claude.wire import (
@@ -41,10 +41,10 @@ class StandIn:
     def __init__(self, keys: Collection[str], faults: Faults) -> None:
         self._keys = frozenset(keys)
         self._faults = FaultChooser(faults)
+        self._limits = Limits(faults, time.monotonic)
         self._cache = PromptCache()
         self._tally = Tally(time.process_time())
         self._number = 0
-        self._recent: deque[float] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,29 +68,21 @@ class StandIn:
     def faults(self) -> FaultChooser:
         return self._faults
 
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
     def knows_key(self, headers: Mapping[bytes, bytes]) -> bool:
         bearer = headers.get(b"authorization", b"").removeprefix(b"Bearer ").decode("latin-1")
         return bool({bearer, headers.get(b"x-api-key", b"").decode("latin-1")} & self._keys)
 
     def set_faults(self, faults: Faults) -> None:
         self._faults = FaultChooser(faults)
+        self._limits = Limits(faults, time.monotonic)
 
     def reset(self) -> None:
         self.set_faults(Faults())
         self._cache, self._tally = PromptCache(), Tally(time.process_time())
-        self._recent.clear()
-
-    def room(self) -> tuple[int, int, float]:
-        """Requests a minute, how many of them are left after this one (-1: too many), and seconds until one is."""
-        limit, now = self._faults.settings.requests_per_minute or 0, time.monotonic()
-        if not limit:
-            return 0, 0, 0.0
-        while self._recent and now - self._recent[0] >= 60:
-            self._recent.popleft()
-        if len(self._recent) >= limit:
-            return limit, -1, 60 - (now - self._recent[0])
-        self._recent.append(now)
-        return limit, limit - len(self._recent), 0.0
 
 
 class _Exchange:
@@ -165,7 +157,8 @@ class _Exchange:
     async def _answer(self, request: MessagesRequest) -> None:
         asked = read_question(request)
         self._stand_in.tally.questions[request.model, asked.path, asked.content] += 1
-        if not await self._has_room():
+        use = self._stand_in.cache.count(request)
+        if not await self._has_room(request, use):
             return
         fault = self._stand_in.faults.choose(asked.path)
         if fault is not None:
@@ -176,27 +169,19 @@ class _Exchange:
             return
         bad = fault is not None and fault.kind not in BREAKS
         reply = bad_reply(fault.kind, asked, self._stand_in.number) if fault and bad else self._good(asked)
-        await self._say(request, reply, fault)
+        await self._say(request, use, reply, fault)
 
     def _good(self, asked: Asked) -> Reply:
         return good_reply(asked, self._stand_in.number)
 
-    async def _has_room(self) -> bool:
-        limit, left, wait = self._stand_in.room()
-        if not limit:
+    async def _has_room(self, request: MessagesRequest, use: TokenUse) -> bool:
+        limits = self._stand_in.limits
+        refusal = limits.admit(request.model, use.input_tokens + use.cache_creation_input_tokens)
+        self._extra += limits.headers(request.model)
+        if refusal is None:
             return True
-        self._extra += [
-            (b"anthropic-ratelimit-requests-limit", str(limit).encode()),
-            (b"anthropic-ratelimit-requests-remaining", str(max(0, left)).encode()),
-            (
-                b"anthropic-ratelimit-requests-reset",
-                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait)).encode(),
-            ),
-        ]
-        if left >= 0:
-            return True
-        self._extra.append((b"retry-after", str(max(1, round(wait))).encode()))
-        await self._error(429, "This request would exceed the rate limit of requests per minute")
+        self._extra.append((b"retry-after", limits.retry_after(refusal)))
+        await self._error(429, refusal.message)
         return False
 
     async def _fail_early(self, fault: Fault) -> bool:
@@ -214,11 +199,13 @@ class _Exchange:
         await self._error(*status)
         return True
 
-    async def _say(self, request: MessagesRequest, reply: Reply, fault: Fault | None) -> None:
-        use = self._stand_in.cache.count(request)
+    async def _say(self, request: MessagesRequest, use: TokenUse, reply: Reply, fault: Fault | None) -> None:
+        self._stand_in.cache.remember(request)
         tally, message_id = self._stand_in.tally, f"msg_stand_in_{self._stand_in.number:08d}"
         tally.input_tokens += use.input_tokens + use.cache_creation_input_tokens + use.cache_read_input_tokens
+        tally.counted_input_tokens += use.input_tokens + use.cache_creation_input_tokens
         tally.output_tokens += output_tokens(reply)
+        self._stand_in.limits.spend_output(request.model, output_tokens(reply))
         if not request.stream:
             await self._reply(200, whole_message(message_id, request.model, reply, use))
             tally.answered += 1

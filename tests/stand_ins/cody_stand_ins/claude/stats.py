@@ -17,7 +17,7 @@ class Question(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
     """Since the start or the last reset. `by_status` has HTTP statuses; `messages` counts requests to /v1/messages, and
-    `answered` those that got a whole answer."""
+    `answered` those that got a whole answer; `counted_input_tokens` are those that count towards the limit."""
 
     messages: int
     answered: int
@@ -26,9 +26,15 @@ class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
     questions: tuple[Question, ...]
     most_at_once: int
     input_tokens: int
+    counted_input_tokens: int
     output_tokens: int
     bytes_received: int
     cpu_seconds: float
+
+    @property
+    def limited(self) -> int:
+        """Requests that were refused for a limit."""
+        return self.by_status.get("429", 0)
 
     def asked(self, path: str) -> int:
         """How often a file with this path was asked about."""
@@ -48,6 +54,7 @@ class Tally:
         self.now = 0
         self.most_at_once = 0
         self.input_tokens = 0
+        self.counted_input_tokens = 0
         self.output_tokens = 0
         self.bytes_received = 0
 
@@ -71,6 +78,7 @@ class Tally:
             ),
             most_at_once=self.most_at_once,
             input_tokens=self.input_tokens,
+            counted_input_tokens=self.counted_input_tokens,
             output_tokens=self.output_tokens,
             bytes_received=self.bytes_received,
             cpu_seconds=cpu - self._cpu,
