@@ -212,12 +212,16 @@ class Shard(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One hand-over of runs to compute: `shards` children, indexes 0 to shards - 1."""
+    """One hand-over of runs to compute: `shards` children, indexes 0 to shards - 1.
+
+    `again`: an earlier call may have made it, so more runs of the job may have been queued since.
+    """
 
     job_id: str
     number: int
     shards: int
     compute_id: str | None
+    again: bool
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):

@@ -30,7 +30,8 @@ async def test_queued_runs_are_packed_in_the_order_of_the_request(job_store: Job
 
     attempt = await job_store.begin_attempt(job.id, repositories_per_shard=3)
 
-    assert attempt == Attempt(job_id=job.id, number=1, shards=3, compute_id=None)
+    assert attempt is not None
+    assert (attempt.number, attempt.shards, attempt.compute_id) == (1, 3, None)
     assert await shards(job_store, job.id, attempt) == [
         ("owner/r0", "owner/r1", "owner/r2"),
         ("owner/r3", "owner/r4", "owner/r5"),
@@ -44,9 +45,11 @@ async def test_queued_runs_are_packed_in_the_order_of_the_request(job_store: Job
 
 async def test_an_attempt_without_a_compute_id_is_returned_again(job_store: JobStore) -> None:
     job = await create(job_store, 7)
-    first = await job_store.begin_attempt(job.id, repositories_per_shard=3)
+    await job_store.begin_attempt(job.id, repositories_per_shard=3)
 
-    assert await job_store.begin_attempt(job.id, repositories_per_shard=5) == first
+    again = await job_store.begin_attempt(job.id, repositories_per_shard=5)
+
+    assert again == Attempt(job_id=job.id, number=1, shards=3, compute_id=None, again=True)
     assert (await job_store.get_run(job.id, "owner/r0")).dispatches == 1
 
 
@@ -56,7 +59,9 @@ async def test_two_dispatchers_at_once_get_the_same_attempt(job_store: JobStore)
 
     attempts = await asyncio.gather(*(job_store.begin_attempt(job.id, repositories_per_shard=8) for _ in range(10)))
 
-    assert attempts == [Attempt(job_id=job.id, number=1, shards=7, compute_id=None)] * 10
+    assert [(attempt.number, attempt.shards) for attempt in attempts if attempt] == [(1, 7)] * 10
+    made = [attempt for attempt in attempts if attempt and not attempt.again]
+    assert len(made) <= 1  # none, when the answer to the one that made it was lost
 
 
 async def test_one_compute_id_is_noted_and_no_other(job_store: JobStore) -> None:
@@ -171,7 +176,8 @@ async def test_a_stopped_attempt_is_not_handed_over_after_a_retry(job_store: Job
 
     attempt = await job_store.begin_attempt(job.id, repositories_per_shard=3)
 
-    assert attempt == Attempt(job_id=job.id, number=2, shards=1, compute_id=None)
+    assert attempt is not None
+    assert (attempt.number, attempt.shards) == (2, 1)
 
 
 async def test_a_pending_job_is_to_be_dispatched_once_it_has_waited(job_store: JobStore) -> None:

@@ -92,7 +92,7 @@ class JobStore(Protocol):
 
         The job becomes RUNNING, the runs DISPATCHED; a run that was lost before gets a shard of its own, so that it
         cannot take others with it again. An attempt that exists without a compute id (its dispatcher died) is
-        returned again instead. None when there is nothing to hand over. A PENDING job that has no unfinished run
+        returned `again` instead. None when there is nothing to hand over. A PENDING job that has no unfinished run
         (an operator set it back) gets its failed and cancelled runs queued again first.
         """
         ...

@@ -18,7 +18,8 @@ async def dispatch_job(ports: DispatcherPorts, job_id: str, *, repositories_per_
     """Start workers until nothing of the job is queued; the number of workers. The current span is their parent.
 
     It may end between any two lines, and run twice at once: an attempt without a compute id is handed over again, and
-    of two compute jobs for one attempt only the one that was noted goes on. Raises `JobNotFound`.
+    of two compute jobs for one attempt only the one that was noted goes on. An attempt of our own has all
+    runs that were queued; those that are queued later come with a message of their own. Raises `JobNotFound`.
     """
     workers = 0
     attributes = {names.JOB_ID: job_id}
@@ -26,6 +27,8 @@ async def dispatch_job(ports: DispatcherPorts, job_id: str, *, repositories_per_
         while attempt := await ports.jobs.begin_attempt(job_id, repositories_per_shard=repositories_per_worker):
             span.set_attribute(names.ATTEMPT, attempt.number)
             workers += await _hand_over(ports, attempt)
+            if not attempt.again:
+                break
     return workers
 
 

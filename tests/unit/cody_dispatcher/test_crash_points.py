@@ -44,6 +44,24 @@ async def test_cut_into_shards_but_not_started(room: Room) -> None:
     assert (await run_out(room, job)).status is JobStatus.SUCCEEDED
 
 
+async def test_what_was_queued_after_a_crash_is_dispatched_too(room: Room) -> None:
+    async def die(_request: ComputeRequest) -> None:
+        raise Crash
+
+    room.compute.after_start = die
+    job = await sample.create(room.jobs, 3)
+    with pytest.raises(Crash):
+        await dispatch(room, job)
+    await sample.claim(room.jobs, job.id, "owner/r0", owner="unknown worker")
+    await room.jobs.release_run(job.id, "owner/r0", owner="unknown worker")
+
+    room.compute.after_start = None
+    await dispatch(room, job)
+
+    assert [request.attempt for request in room.compute.started.values()] == [1, 1, 2]
+    assert (await room.run(job, 0)).status is RunStatus.DISPATCHED
+
+
 async def test_started_but_not_recorded(room: Room) -> None:
     async def die(_request: ComputeRequest) -> None:
         raise Crash

@@ -1,5 +1,6 @@
 """Hand queued runs to compute: cut them into shards, note who runs them, find what waits."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -41,10 +42,10 @@ async def begin_attempt(tables: Tables, *, job_id: str, repositories_per_shard: 
         item = await complete_step(tables, await tables.job(job_id))
         if item.job.status not in _ACTIVE:
             return None
-        attempts, shards = await attempts_of(tables, job_id), await shards_of(tables, job_id)
+        attempts, shards = await _so_far(tables, item.job)
         waiting = _without_compute(attempts, shards)
         if waiting is not None:
-            return await _hand_over_again(tables, item, waiting, mark)
+            return await _hand_over_again(tables, item, waiting, shards, mark)
         counts = sum_counts(item.job.repositories, shards)
         if item.job.status is JobStatus.PENDING and not counts.unfinished and counts.failed + counts.cancelled:
             await begin_requeue(tables, item, counts.failed + counts.cancelled, mark=tables.new_mark())
@@ -55,8 +56,16 @@ async def begin_attempt(tables: Tables, *, job_id: str, repositories_per_shard: 
                 return None
             continue
         if await _freeze(tables, item, attempt, mark):
-            return await _write(tables, item.job, attempt)
+            await write_shards(tables, item.job, attempt, there=())
+            return _attempt(attempt, again=False)
     raise Unavailable(tables.service, f"job {job_id} is changed by others all the time")
+
+
+async def _so_far(tables: Tables, job: Job) -> tuple[list[AttemptItem], list[ShardItem]]:
+    """Before its first attempt a job has neither: its runs are all implied."""
+    if job.attempt == 0:
+        return [], []
+    return await asyncio.gather(attempts_of(tables, job.id), shards_of(tables, job.id))
 
 
 def _without_compute(attempts: Sequence[AttemptItem], shards: Sequence[ShardItem]) -> AttemptItem | None:
@@ -68,15 +77,18 @@ def _without_compute(attempts: Sequence[AttemptItem], shards: Sequence[ShardItem
     return None
 
 
-async def _hand_over_again(tables: Tables, item: JobItem, attempt: AttemptItem, mark: str) -> Attempt:
+async def _hand_over_again(
+    tables: Tables, item: JobItem, attempt: AttemptItem, shards: Sequence[ShardItem], mark: str
+) -> Attempt:
     if item.job.status is JobStatus.PENDING:
         await _make_running(tables, item, mark)
-    return await _write(tables, item.job, attempt)
+    there = {shard.index for shard in shards if shard.attempt == attempt.number}
+    await write_shards(tables, item.job, attempt, there=there)
+    return _attempt(attempt, again=True)
 
 
-async def _write(tables: Tables, job: Job, attempt: AttemptItem) -> Attempt:
-    await write_shards(tables, job, attempt)
-    return Attempt(job_id=job.id, number=attempt.number, shards=attempt.shards, compute_id=None)
+def _attempt(attempt: AttemptItem, *, again: bool) -> Attempt:
+    return Attempt(job_id=attempt.job_id, number=attempt.number, shards=attempt.shards, compute_id=None, again=again)
 
 
 async def _make_running(tables: Tables, item: JobItem, mark: str) -> bool:
@@ -99,7 +111,6 @@ async def _plan(tables: Tables, item: JobItem, counts: RunCounts, per_shard: int
         alone=bitmap(alone, job.repositories),
         compute_id=None,
         created_at=tables.clock(),
-        done=False,
         mark=None,
     )
     return msgspec.structs.replace(plan, shards=len(plan_of(plan)))
@@ -128,7 +139,6 @@ async def _freeze(tables: Tables, item: JobItem, attempt: AttemptItem, mark: str
             "queued": attempt.queued,
             "alone": attempt.alone,
             "createdAt": epoch(attempt.created_at),
-            "done": False,
             "expiresAt": tables.forget_at(),
         },
         condition="attribute_not_exists(#part)",
@@ -184,7 +194,7 @@ async def list_jobs_to_dispatch(tables: Tables, *, pending_for: timedelta, limit
     async def waits(item: JobItem) -> bool:
         if item.job.status is JobStatus.PENDING:
             return item.job.updated_at <= before
-        attempts, shards = await attempts_of(tables, item.job.id), await shards_of(tables, item.job.id)
+        attempts, shards = await _so_far(tables, item.job)
         waiting = _without_compute(attempts, shards)
         if waiting is not None:
             return waiting.created_at <= before

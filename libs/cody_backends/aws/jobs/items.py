@@ -97,8 +97,7 @@ class ShardItem(Struct, frozen=True, kw_only=True):
 
 
 class AttemptItem(Struct, frozen=True, kw_only=True):
-    """`queued` and `alone` are bitmaps of positions: which runs are cut into shards, and which of them get one each.
-    `done`: all shards are written."""
+    """`queued` and `alone` are bitmaps of positions: which runs are cut into shards, and which of them get one each."""
 
     job_id: str
     number: int
@@ -108,7 +107,6 @@ class AttemptItem(Struct, frozen=True, kw_only=True):
     alone: bytes
     compute_id: str | None
     created_at: datetime
-    done: bool
     mark: str | None
 
 
@@ -259,7 +257,6 @@ def attempt_from(job_id: str, item: Item) -> AttemptItem:
         alone=bytes(item["alone"]),
         compute_id=item.get("computeId"),
         created_at=time_from(item["createdAt"]),
-        done=bool(item["done"]),
         mark=item.get("mark"),
     )
 

@@ -1,11 +1,10 @@
 """Write the shards of a planned attempt, and dispatch its runs into them. May be done again, and by two at once."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 
-from cody_backends.aws.errors import ConditionFailed, TransactionRefused
+from cody_backends.aws.errors import TransactionRefused
 from cody_backends.aws.jobs.items import AttemptItem, RunItem, implied_run, positions_in, run_from
-from cody_backends.aws.jobs.keys import attempt_key, run_key, shard_key
+from cody_backends.aws.jobs.keys import run_key, shard_key
 from cody_backends.aws.jobs.pages import names_at
 from cody_backends.aws.jobs.tables import Tables, each, runs_key
 from cody_backends.aws.jobs.writes import Put, Update, Value, Write
@@ -25,30 +24,13 @@ def plan_of(attempt: AttemptItem) -> list[list[int]]:
     return [*shards, *([position] for position in sorted(alone))]
 
 
-async def write_shards(tables: Tables, job: Job, attempt: AttemptItem) -> None:
-    if attempt.done:
-        return
-    plan = plan_of(attempt)
-    await names_at(tables, job, [position for positions in plan for position in positions])
-
-    async def write(index: int) -> None:
-        await _write_shard(tables, job, attempt, index, plan[index])
-
-    await each(range(len(plan)), write)
-    await _note_that_all_are_written(tables, attempt)
-
-
-async def _note_that_all_are_written(tables: Tables, attempt: AttemptItem) -> None:
-    """Nothing happens when the job was deleted meanwhile."""
-    done = Update(
-        table=tables.runs,
-        key=runs_key(attempt_key(attempt.job_id, attempt.number)),
-        set={"done": True},
-        condition="attribute_exists(#part)",
-        marked=False,
-    )
-    with suppress(ConditionFailed):
-        await tables.write(done, mark=tables.new_mark())
+async def write_shards(tables: Tables, job: Job, attempt: AttemptItem, *, there: Collection[int]) -> None:
+    """`there`: the shards that an earlier call has written. Each of them is whole, unless it takes more than one
+    transaction."""
+    shards = plan_of(attempt)
+    left = {index: at for index, at in enumerate(shards) if index not in there or len(at) > _RUNS_AT_ONCE}
+    await names_at(tables, job, [position for positions in left.values() for position in positions])
+    await each(left, lambda index: _write_shard(tables, job, attempt, index, left[index]))
 
 
 async def _write_shard(tables: Tables, job: Job, attempt: AttemptItem, index: int, positions: Sequence[int]) -> None:

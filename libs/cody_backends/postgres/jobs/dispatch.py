@@ -53,12 +53,14 @@ async def _attempt_without_compute(connection: Connection, job_id: str) -> Attem
         """,
         job_id,
     )
-    return Attempt(job_id=job_id, number=row["number"], shards=row["shards"], compute_id=None) if row else None
+    if row is None:
+        return None
+    return Attempt(job_id=job_id, number=row["number"], shards=row["shards"], compute_id=None, again=True)
 
 
 async def _cut(connection: Connection, job_id: str, number: int, repositories_per_shard: int) -> Attempt | None:
     shards = await connection.fetchval(_CUT, job_id, number, repositories_per_shard)
-    return Attempt(job_id=job_id, number=number, shards=shards, compute_id=None) if shards else None
+    return Attempt(job_id=job_id, number=number, shards=shards, compute_id=None, again=False) if shards else None
 
 
 _CUT = """

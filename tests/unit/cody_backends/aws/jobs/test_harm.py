@@ -84,7 +84,7 @@ async def test_a_dispatcher_whose_attempt_was_written_by_another_before_its_answ
 
     attempt = await slow.begin_attempt(job.id, repositories_per_shard=1)
 
-    assert attempt == Attempt(job_id=job.id, number=1, shards=3, compute_id=None)
+    assert attempt == Attempt(job_id=job.id, number=1, shards=3, compute_id=None, again=False)
     assert (await store.count_runs([job.id]))[job.id] == RunCounts(dispatched=1, succeeded=2, patches=2)
 
 
