@@ -40,10 +40,11 @@ async def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_session_without_java_skips_the_tests_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", [(), ("-n", "1")], ids=["whole", "split"])
+async def test_a_session_without_java_skips_the_tests_and_says_why(tmp_path: Path, split: tuple[str, ...]) -> None:
     session = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "pytest", "-rs", "tests/unit/servers/test_servers.py", "-k", "limits"),
+        *("-m", "pytest", "-rs", *split, "tests/unit/servers/test_servers.py", "-k", "limits"),
         env={**os.environ, "PATH": str(tmp_path)},
         stdout=PIPE,
         stderr=DEVNULL,
