@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from cody_jobs.plan import Plan
+from cody_jobs.steps import Judge, Lane, Step
+
 T = TypeVar("T")
 
 
@@ -58,6 +61,15 @@ class FailureCode(StrEnum):
     EDIT_NOT_APPLICABLE = "edit_not_applicable"
     SYNTAX_BROKEN = "syntax_broken"
     ENCODING_NOT_KEPT = "encoding_not_kept"
+    FILE_CHANGED_MEANWHILE = "file_changed_meanwhile"
+    GUARD_HIT = "guard_hit"
+    CONVERSATION_STUCK = "conversation_stuck"
+    PLAN_FAILED = "plan_failed"
+    SANDBOX_MISSING = "sandbox_missing"
+    CODEMOD_FAILED = "codemod_failed"
+    VERIFY_FAILED = "verify_failed"
+    JUDGE_REJECTED = "judge_rejected"
+    COST_CAP_REACHED = "cost_cap_reached"
     FILES_FAILED = "files_failed"
     REPOSITORY_NOT_FOUND = "repository_not_found"
     REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
@@ -85,7 +97,13 @@ class JobSpec(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=F
     """What a client asked for, without the list of repositories (those are the job's runs).
 
     `include` and `exclude` are gitignore-style patterns on paths; `match` is a Python regular expression that a
-    candidate's text must contain; `model` overrides the setting `CLAUDE_MODEL`.
+    candidate's text must contain; `model` overrides the setting `CLAUDE_MODEL`. A `plan` of the request's own is
+    carried out as it is.
+
+    `steps` are done in their order (none: one edit step); `verify_rounds` is how often what a verify step found goes
+    back to Claude. `sample` repositories are worked on before the rest waits for an approval (0: no sample). A
+    `dry_run` tells what would be asked and what that would cost. The caps are in millionths of a US dollar.
+    `allow_paths` are patterns of protected paths that may be changed, `protect_paths` more that may not.
     """
 
     name: str
@@ -96,6 +114,18 @@ class JobSpec(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=F
     exclude: tuple[str, ...] = ()
     match: str | None = None
     model: str | None = None
+    plan: Plan | None = None
+    steps: tuple[Step, ...] = ()
+    verify_rounds: int = 3
+    sample: int = 0
+    dry_run: bool = False
+    lane: Lane = Lane.STANDARD
+    judge: Judge = Judge.OFF
+    max_cost_microusd: int | None = None
+    max_repository_cost_microusd: int | None = None
+    max_file_cost_microusd: int | None = None
+    allow_paths: tuple[str, ...] = ()
+    protect_paths: tuple[str, ...] = ()
 
 
 class Job(Struct, frozen=True, kw_only=True):
