@@ -9,11 +9,11 @@ from cody_jobs.errors import JobFailed
 from cody_jobs.models import Failure, FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileOutcome, GaveUp, LeftAlone
 from cody_worker.apply_edits import EditNotApplicable, apply_edits
-from cody_worker.check_syntax import broken_syntax
 from cody_worker.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers, StopReason
 from cody_worker.claude.edit_protocol import PROTOCOL_VERSION, TOOLS, Problem, follow_up, opening, read_reply, said
 from cody_worker.file_text import EncodingNotKept, read_text
 from cody_worker.prompts import instructions
+from cody_worker.syntax import broken_syntax
 
 _ROUNDS = 3
 

@@ -18,7 +18,7 @@ from cody_stand_ins.claude.migrations import (
     optional_to_union,
 )
 from cody_worker.apply_edits import apply_edits
-from cody_worker.check_syntax import broken_syntax
+from cody_worker.syntax import broken_syntax
 
 _PACKAGES = (
     "litestar",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cody_worker.check_syntax import broken_syntax
+from cody_worker.syntax import broken_syntax
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,9 @@ def test_the_error_says_where() -> None:
 
 
 def test_files_of_kinds_that_we_do_not_know_are_not_judged() -> None:
-    assert broken_syntax("a.c", b"int x;", b"int int {") is None
+    assert broken_syntax("a.adb", b"X : Integer;", b"X : : {") is None
     assert broken_syntax("Makefile", b"a:", b"::::") is None
+    assert broken_syntax("a.md", b"# A", b"](") is None
 
 
 def test_a_declared_encoding_and_a_mark_are_no_errors() -> None:

@@ -1,32 +1,29 @@
-"""Does a file still parse? Only parsers, nothing of the file is executed or built."""
+"""Parsers that know a format better than its grammar does. Only parsers, nothing of the file is executed or built."""
 
 import json
 import re
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import cast
+
+from cody_worker.syntax.languages import Language
 
 _FILE = "<file of the target repository>"
 _YAML_DEPTH = 500
 _TOO_DEEP = "it is nested too deeply to be parsed"
 
 
-def broken_syntax(path: str, before: bytes, after: bytes) -> str | None:
-    """What is wrong with the syntax of `after`, or None.
+def has_strict_parser(language: Language) -> bool:
+    return language in _PARSERS
 
-    A file that did not parse before (a template, another version of the language) is not judged; neither is one of a
-    kind that we do not know. Blocking: a large file takes seconds.
-    """
-    parse = _PARSERS.get(PurePosixPath(path).suffix.lower())
+
+def strict_error(language: Language, data: bytes) -> str | None:
+    """What is wrong, with its line where the parser tells it; None for what is right or has no strict parser here.
+    Blocking: a large file takes seconds."""
+    parse = _PARSERS.get(language)
     if parse is None:
         return None
-    error = _error(parse, after)
-    return error if error is not None and _error(parse, before) is None else None
-
-
-def _error(parse: Callable[[bytes], None], data: bytes) -> str | None:
     try:
         parse(data)
     except (RecursionError, MemoryError):
@@ -84,11 +81,9 @@ def _yaml_events(data: bytes) -> Iterator[object]:
     return cast("Iterator[object]", yaml.parse(data, Loader=yaml.CSafeLoader))  # pyright: ignore[reportUnknownMemberType] (untyped)
 
 
-_PARSERS: Mapping[str, Callable[[bytes], None]] = {
-    ".py": _parse_python,
-    ".pyi": _parse_python,
-    ".json": _parse_json,
-    ".toml": _parse_toml,
-    ".yaml": _parse_yaml,
-    ".yml": _parse_yaml,
+_PARSERS: Mapping[Language, Callable[[bytes], None]] = {
+    Language.PYTHON: _parse_python,
+    Language.JSON: _parse_json,
+    Language.TOML: _parse_toml,
+    Language.YAML: _parse_yaml,
 }

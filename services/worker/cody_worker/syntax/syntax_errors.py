@@ -1,0 +1,51 @@
+"""The syntax errors of a file, as its grammar sees them."""
+
+import tree_sitter
+from msgspec import Struct
+
+from cody_worker.syntax.grammars import query_of
+from cody_worker.syntax.languages import Language
+from cody_worker.syntax.parse_tree import parse_tree
+
+_ERRORS = "(ERROR) @error (MISSING) @missing"
+_NEWER_PYTHON = "(type_alias_statement) @newer (type_parameter) @newer"
+_SHOWN = 120
+
+
+class SyntaxFault(Struct, frozen=True, kw_only=True):
+    """`line` counts from 1; `text` is that line, cut."""
+
+    line: int
+    text: str
+    missing: str | None
+
+    def __str__(self) -> str:
+        what = f"{self.missing!r} is missing" if self.missing else "syntax error"
+        return f"line {self.line}: {what}: {self.text}"
+
+
+def syntax_faults(language: Language, data: bytes) -> tuple[SyntaxFault, ...] | None:
+    """Of UTF-8 bytes, in the file's order. None where it cannot be parsed within bounds."""
+    tree = parse_tree(language, data)
+    if tree is None:
+        return None
+    if not tree.root_node.has_error:
+        return ()
+    captures = tree_sitter.QueryCursor(query_of(language, _ERRORS)).captures(tree.root_node)
+    nodes = [node for found in captures.values() for node in found]
+    lines = data.split(b"\n")
+    return tuple(_fault(node, lines) for node in sorted(nodes, key=lambda node: node.start_byte))
+
+
+def has_newer_python(data: bytes) -> bool:
+    """Whether it uses syntax that came after the Python we run on, and is right as far as the grammar knows."""
+    tree = parse_tree(Language.PYTHON, data)
+    if tree is None or tree.root_node.has_error:
+        return False
+    return bool(tree_sitter.QueryCursor(query_of(Language.PYTHON, _NEWER_PYTHON)).captures(tree.root_node))
+
+
+def _fault(node: tree_sitter.Node, lines: list[bytes]) -> SyntaxFault:
+    row = node.start_point[0]
+    text = lines[row].decode(errors="replace").strip() if row < len(lines) else ""
+    return SyntaxFault(line=row + 1, text=text[:_SHOWN], missing=node.type if node.is_missing else None)
