@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from cody_backends.settings import OPERATION_PATIENCE, BackendFamily, BackendSettings
-from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
+from cody_jobs.ports import JobStore, ResultStore, RoomStore, TokenStore, WorkQueue
 
 if TYPE_CHECKING:
     from cody_backends.postgres.database import Database
@@ -18,6 +18,7 @@ class Backends(Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     results: ResultStore
     tokens: TokenStore
+    rooms: RoomStore
 
 
 @asynccontextmanager
@@ -27,11 +28,13 @@ async def open_backends(
     """Connect (and start the embedded server, apply migrations) and close at the end. What does not answer is waited
     for, `patience` seconds at first and `operation_patience` seconds by each operation later.
 
-    Results and tokens are always in PostgreSQL; all that is there shares one small connection pool, as connections are
-    few. Raises `Unavailable` when something cannot be reached, `SettingsError` when a setting is the reason.
+    Results, tokens and room are always in PostgreSQL; all that is there shares one small connection pool, as
+    connections are few. Raises `Unavailable` when something cannot be reached, `SettingsError` when a setting is the
+    reason.
     """
     from cody_backends.postgres.open_database import open_database
     from cody_backends.postgres.result_store import PostgresResultStore
+    from cody_backends.postgres.room_store import PostgresRoomStore
     from cody_backends.postgres.token_store import PostgresTokenStore
 
     async with (
@@ -39,7 +42,11 @@ async def open_backends(
         _open_family(settings, database, patience=patience, operation_patience=operation_patience) as (jobs, queue),
     ):
         yield Backends(
-            jobs=jobs, queue=queue, results=PostgresResultStore(database), tokens=PostgresTokenStore(database)
+            jobs=jobs,
+            queue=queue,
+            results=PostgresResultStore(database),
+            tokens=PostgresTokenStore(database),
+            rooms=PostgresRoomStore(database),
         )
 
 

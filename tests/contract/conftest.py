@@ -48,6 +48,7 @@ _EMPTY = "; ".join(
         "events",
         "spans",
         "api_tokens",
+        "claude_room",
     )
 )
 

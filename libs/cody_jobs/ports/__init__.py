@@ -10,6 +10,7 @@ from cody_jobs.ports.job_store import (
     ShardEnd,
 )
 from cody_jobs.ports.result_store import ResultStore
+from cody_jobs.ports.room_store import RoomStore
 from cody_jobs.ports.token_store import ApiToken, Role, TokenStore
 from cody_jobs.ports.work_queue import DeadLetter, QueueDepth, ReceivedMessage, WorkQueue
 
@@ -28,6 +29,7 @@ __all__ = [
     "RecoveredRuns",
     "ResultStore",
     "Role",
+    "RoomStore",
     "ShardEnd",
     "ShardReport",
     "ShardState",

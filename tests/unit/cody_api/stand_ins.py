@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from cody_backends.open_backends import Backends
-from cody_jobs.ports import ApiToken, JobStore, ResultStore, Role, TokenStore, WorkQueue
+from cody_jobs.ports import ApiToken, JobStore, ResultStore, Role, RoomStore, TokenStore, WorkQueue
 
 SECRET = "cody_known"
 
@@ -40,4 +40,5 @@ def backends_without_stores(role: Role) -> Backends:
         queue=cast("WorkQueue", NotCalled()),
         results=cast("ResultStore", NotCalled()),
         tokens=cast("TokenStore", OneToken(role)),
+        rooms=cast("RoomStore", NotCalled()),
     )
