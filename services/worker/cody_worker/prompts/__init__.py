@@ -9,8 +9,9 @@ from cody_jobs.models import JobType
 @cache
 def instructions(job_type: JobType) -> str:
     """The system prompt of a job type: what holds for every file, then what holds for this kind of job."""
-    return f"{_read('every-file')}\n{_read(job_type.value)}"
+    return f"{prompt_text('every-file')}\n{prompt_text(job_type.value)}"
 
 
-def _read(name: str) -> str:
+@cache
+def prompt_text(name: str) -> str:
     return files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
