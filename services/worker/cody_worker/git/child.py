@@ -22,12 +22,16 @@ from cody_worker.git.wire import (
     CheckOut,
     ChildSetup,
     ChooseFiles,
+    Collect,
+    Collected,
     Commit,
     Committed,
     Failed,
     FileRead,
     FilesChosen,
     FilesStaged,
+    Materialise,
+    Materialised,
     ReadFile,
     Refused,
     Reply,
@@ -101,6 +105,11 @@ class _Service:
             case StageFiles():
                 self._repository.stage(request.changes)
                 return FilesStaged()
+            case Materialise():
+                tree = self._repository.materialise(request.folder, base=request.base, limits=request.limits)
+                return Materialised(work_tree=tree)
+            case Collect():
+                return Collected(changes=self._repository.collect(request.folder, request.limits))
             case Commit():
                 return Committed(patch=self._commit(request))
 

@@ -5,7 +5,17 @@ import signal
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_worker.git.shortages import disk_full
-from cody_worker.git.wire import CheckOut, ChildSetup, ChooseFiles, Commit, ReadFile, Request, StageFiles
+from cody_worker.git.wire import (
+    CheckOut,
+    ChildSetup,
+    ChooseFiles,
+    Collect,
+    Commit,
+    Materialise,
+    ReadFile,
+    Request,
+    StageFiles,
+)
 
 _SIGNAL_BASE = 128
 
@@ -54,5 +64,9 @@ def _doing(request: Request) -> str:
             return "examining the files"
         case ReadFile():
             return f"reading {request.path!r}"
+        case Materialise():
+            return "writing the work tree"
+        case Collect():
+            return "reading the work tree"
         case StageFiles() | Commit():
             return "writing the commit"

@@ -47,8 +47,15 @@ def _bounded(diff: pygit2.Diff, most_bytes: int) -> list[bytes]:
     size = 0
     for patch in diff:
         assert patch is not None
-        parts.append(patch.data)
+        parts.append(_data(patch))
         size += len(parts[-1])
         if size > most_bytes:
             raise JobFailed(FailureCode.REPOSITORY_TOO_LARGE, f"the diff is larger than {most_bytes:,} bytes")
     return parts
+
+
+def _data(patch: pygit2.Patch) -> bytes:
+    """libgit2 says of a binary file that only moved that it differs, and git then wants to see how."""
+    if patch.delta.old_file.id != patch.delta.new_file.id:
+        return patch.data
+    return b"".join(line for line in patch.data.splitlines(keepends=True) if not line.startswith(b"Binary files "))

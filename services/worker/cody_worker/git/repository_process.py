@@ -28,12 +28,16 @@ from cody_worker.git.wire import (
     CheckOut,
     ChildSetup,
     ChooseFiles,
+    Collect,
+    Collected,
     Commit,
     Committed,
     Failed,
     FileRead,
     FilesChosen,
     FilesStaged,
+    Materialise,
+    Materialised,
     ReadFile,
     Refused,
     Reply,
@@ -43,10 +47,12 @@ from cody_worker.git.wire import (
     encode,
     frame,
 )
+from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 R = TypeVar("R", bound=Reply)
 _STAGED_AT_ONCE_BYTES = 8 << 20
 _SECONDS_TO_DIE = 10
+_WORK_TREE_LIMITS = WorkTreeLimits()
 _NONSENSE = "the repository made the git child answer with nonsense"
 
 
@@ -148,6 +154,19 @@ class RepositoryProcess:
         """Hand over candidates' new bytes, to be part of the next commit; they need not be kept here any longer.
         Raises `NotACandidate`, and then takes none of them."""
         await self._ask(StageFiles(changes=changes), FilesStaged)
+
+    async def materialise(
+        self, folder: Path, *, base: bool = False, limits: WorkTreeLimits = _WORK_TREE_LIMITS
+    ) -> WorkTree:
+        """Write all files into the empty `folder`, as they are staged, or as the base commit has them."""
+        request = Materialise(folder=str(folder), base=base, limits=limits)
+        return (await self._ask(request, Materialised)).work_tree
+
+    async def collect(self, folder: Path, *, limits: WorkTreeLimits = _WORK_TREE_LIMITS) -> tuple[FileChange, ...]:
+        """Stage what has changed in a work tree that was written by `materialise`. No candidate is one any more: call
+        `scope` before the next `read_file` or `stage`. Raises `JobFailed(codemod_failed)` for what cannot be taken,
+        and then takes nothing."""
+        return (await self._ask(Collect(folder=str(folder), limits=limits), Collected)).changes
 
     async def commit(
         self, changes: Mapping[str, bytes], *, branch: str, message: str, author: str, when: datetime

@@ -67,6 +67,12 @@ def reason_by_path(raw_path: bytes, mode: int) -> SkipReason | None:
     return SkipReason.GENERATED if _has_generated_name(parts[-1].lower()) else None
 
 
+def is_unsafe_path(raw_path: bytes) -> bool:
+    """Whether some system would take a part of the path for .git, or for no name at all."""
+    parts = raw_path.decode(errors="surrogateescape").split("/")
+    return len(raw_path) > _PATH_BYTES or any(map(_is_unsafe, parts))
+
+
 def reason_by_size(size: int, *, max_bytes: int) -> SkipReason | None:
     if size == 0:
         return SkipReason.EMPTY

@@ -10,13 +10,17 @@ from pygit2.enums import ObjectType
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
 from cody_worker.git.choose import choose_candidates
+from cody_worker.git.collect import collect, describe_changes
 from cody_worker.git.commits import point_branch, write_commit
 from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.materialise import materialise
 from cody_worker.git.object_store import ObjectStore
 from cody_worker.git.open_source import open_source
 from cody_worker.git.patch import diff_trees
+from cody_worker.git.rewrite_tree import rewrite_tree
 from cody_worker.git.scope import Candidate, NotACandidate, Scope, ScopeRules
-from cody_worker.git.trees import check_tree_size, replace_blobs
+from cody_worker.git.trees import FoundFile, check_tree_size, replace_blobs
+from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 
 def checkout(source: CloneSource, folder: Path, limits: GitLimits) -> "TargetRepository":
@@ -40,19 +44,22 @@ class TargetRepository:
         self.base = base
         self._scratch = scratch
         self._store = store
+        self._base_root = root
         self._root = root
         self._candidates: dict[str, Candidate] = {}
         self._staged: dict[str, bytes] = {}
+        self._written: dict[str, tuple[bytes, Mapping[bytes, FoundFile]]] = {}
 
     def scope(self, rules: ScopeRules) -> Scope:
-        """Choose the candidates. A `match` that backtracks without end keeps this from returning."""
+        """Choose the candidates, among the files as the last `collect` left them. A `match` that backtracks without
+        end keeps this from returning."""
         scope = choose_candidates(self._store, self._root, rules)
         self._candidates = {candidate.path: candidate for candidate in scope.candidates}
         self._staged.clear()
         return scope
 
     def read(self, path: str) -> bytes:
-        """The candidate's bytes at the base commit. Raises `NotACandidate`."""
+        """The candidate's bytes as they were when it was chosen. Raises `NotACandidate`."""
         return self._store.read_blob(bytes.fromhex(self._candidate(path).blob_id))
 
     def stage(self, changes: Mapping[str, bytes]) -> None:
@@ -62,18 +69,34 @@ class TargetRepository:
         for path, content in changes.items():
             self._staged[path] = self._store.write(ObjectType.BLOB, content)
 
+    def materialise(self, folder: str, *, base: bool, limits: WorkTreeLimits) -> WorkTree:
+        """Write the files with all that is staged, or those of the base commit, into the empty `folder`."""
+        root = self._base_root if base else self._staged_root()
+        written = materialise(self._store, root, Path(folder), limits)
+        self._written[folder] = root, {file.path: file for file in written.files}
+        return written.told()
+
+    def collect(self, folder: str, limits: WorkTreeLimits) -> tuple[FileChange, ...]:
+        """Stage what differs in a work tree from what was written there. There are no candidates after that."""
+        root, files = self._written[folder]
+        changes = collect(self._store, files, Path(folder), limits)
+        self._root = rewrite_tree(self._store, root, changes) if changes else root
+        self._candidates.clear()
+        self._staged.clear()
+        return describe_changes(changes, files)
+
     def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch:
         """One commit of all staged files on top of the base, and its patch. The same input gives the same commit id.
 
         Raises `ValueError` when the branch's name is none of git's, or when nothing differs from the base.
         """
-        tree = replace_blobs(self._store, self._root, {path.encode(): blob for path, blob in self._staged.items()})
-        if tree == self._root:
+        tree = self._staged_root()
+        if tree == self._base_root:
             raise ValueError("nothing differs from the base commit")
         base = bytes.fromhex(self.base.base_commit)
         commit = write_commit(self._store, tree=tree, parent=base, author=author, when=when, message=message)
         point_branch(self._scratch, branch, commit)
-        difference = diff_trees(self._scratch, self._root, tree)
+        difference = diff_trees(self._scratch, self._base_root, tree)
         return RunPatch(
             base_commit=self.base.base_commit,
             commit=commit.hex(),
@@ -87,6 +110,9 @@ class TargetRepository:
 
     def close(self) -> None:
         self._scratch.free()
+
+    def _staged_root(self) -> bytes:
+        return replace_blobs(self._store, self._root, {path.encode(): blob for path, blob in self._staged.items()})
 
     def _candidate(self, path: str) -> Candidate:
         candidate = self._candidates.get(path)

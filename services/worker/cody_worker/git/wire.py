@@ -13,6 +13,7 @@ from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
 from cody_worker.git.limits import Checkout, GitLimits
 from cody_worker.git.scope import Scope, ScopeRules
+from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 HEADER = struct.Struct("!I")
 MAX_FRAME_BYTES = 256 << 20
@@ -43,6 +44,19 @@ class StageFiles(Struct, frozen=True, kw_only=True, tag=True):
     changes: Mapping[str, bytes]
 
 
+class Materialise(Struct, frozen=True, kw_only=True, tag=True):
+    """`folder` is empty; `base`: without what is staged."""
+
+    folder: str
+    base: bool
+    limits: WorkTreeLimits
+
+
+class Collect(Struct, frozen=True, kw_only=True, tag=True):
+    folder: str
+    limits: WorkTreeLimits
+
+
 class Commit(Struct, frozen=True, kw_only=True, tag=True):
     branch: str
     message: str
@@ -66,6 +80,14 @@ class FilesStaged(Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
+class Materialised(Struct, frozen=True, kw_only=True, tag=True):
+    work_tree: WorkTree
+
+
+class Collected(Struct, frozen=True, kw_only=True, tag=True):
+    changes: tuple[FileChange, ...]
+
+
 class Committed(Struct, frozen=True, kw_only=True, tag=True):
     patch: RunPatch
 
@@ -84,8 +106,8 @@ class Refused(Struct, frozen=True, kw_only=True, tag=True):
     message: str
 
 
-Request = CheckOut | ChooseFiles | ReadFile | StageFiles | Commit
-Reply = CheckedOut | FilesChosen | FileRead | FilesStaged | Committed | Failed | Refused
+Request = CheckOut | ChooseFiles | ReadFile | StageFiles | Materialise | Collect | Commit
+Reply = CheckedOut | FilesChosen | FileRead | FilesStaged | Materialised | Collected | Committed | Failed | Refused
 
 encode = msgspec.msgpack.Encoder().encode
 decode_setup = msgspec.msgpack.Decoder(ChildSetup).decode
