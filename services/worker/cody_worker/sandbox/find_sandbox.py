@@ -1,0 +1,94 @@
+"""Find out, once at the start, whether commands can be run in a sandbox here."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from cody_jobs.errors import JobFailed
+from cody_jobs.models import FailureCode
+from cody_runtime.logs import get_logger
+from cody_worker.sandbox.bubblewrap import Sandbox
+from cody_worker.sandbox.command import CommandLimits, CommandResult, CommandRunner
+from cody_worker.sandbox.system_folders import find_folders, search_path
+from cody_worker.sandbox.unsandboxed import Unsandboxed
+from cody_worker.sandbox.work_folder import WorkFolder
+
+log = get_logger(__name__)
+
+_OPTIONS: Sequence[tuple[str, ...]] = (("--disable-userns",), ())
+"""The best first; bubblewrap knows that one since 0.8."""
+
+_TRIAL = CommandLimits(seconds=20)
+
+
+class NoSandbox(Struct, frozen=True, kw_only=True):
+    reason: str
+
+
+async def find_sandbox(
+    *, path: str, more: Sequence[str] = (), hidden: Sequence[str] = (), scratch: str | None = None
+) -> Sandbox | NoSandbox:
+    """Try a command in the sandbox. `path` is the worker's PATH, `more` are folders that commands may read, `hidden`
+    ones that they must not see, and `scratch` is where work folders are made."""
+    if sys.platform != "linux":
+        return NoSandbox(reason="bubblewrap works on Linux alone")
+    program = shutil.which("bwrap", path=path)
+    if program is None:
+        return NoSandbox(reason="bubblewrap (the program bwrap) is not installed")
+    folders = find_folders(more=more, hidden=[*hidden, *([scratch] if scratch else [])])
+    reason = ""
+    for options in _OPTIONS:
+        sandbox = Sandbox(
+            program=program,
+            folders=folders,
+            path=search_path(folders, path=path, more=more),
+            options=options,
+            prlimit=_visible_prlimit(),
+        )
+        reason = await _try(sandbox, scratch)
+        if not reason:
+            return sandbox
+    return NoSandbox(reason=reason)
+
+
+def choose_runner(
+    found: Sandbox | NoSandbox, *, allow_unsandboxed: bool, path: str, more: Sequence[str] = ()
+) -> CommandRunner:
+    """Who runs a job's commands. Raises `JobFailed(sandbox_missing)`."""
+    if isinstance(found, Sandbox):
+        return found
+    if not allow_unsandboxed:
+        raise JobFailed(
+            FailureCode.SANDBOX_MISSING,
+            f"this job has commands, and the worker has no sandbox to run them in: {found.reason}. Let workers run "
+            "where bubblewrap works (installed, and user namespaces allowed), or set ALLOW_UNSANDBOXED_COMMANDS=true "
+            "where every target repository and every client is trusted",
+        )
+    log.warning("commands_run_without_a_sandbox", reason=found.reason)
+    return Unsandboxed(path=search_path(None, path=path, more=more))
+
+
+async def _try(sandbox: Sandbox, scratch: str | None) -> str:
+    """Why it does not work; nothing when it does."""
+    root = await asyncio.to_thread(lambda: Path(tempfile.mkdtemp(prefix="cody-sandbox-", dir=scratch)))
+    try:
+        folder = await asyncio.to_thread(WorkFolder.make, root)
+        result = await sandbox.run(["true"], folder, _TRIAL)
+    except JobFailed as error:
+        return error.message
+    finally:
+        await asyncio.to_thread(shutil.rmtree, root)
+    return "" if result.succeeded else _complaint(result)
+
+
+def _complaint(result: CommandResult) -> str:
+    return f"a trial ended with {result.reason} {result.exit_code}: {result.output.strip()[-300:]}"
+
+
+def _visible_prlimit() -> str | None:
+    return shutil.which("prlimit", path="/usr/bin:/bin")
