@@ -1,0 +1,72 @@
+"""The lines that are new and those that are gone, in time that grows with the file and not with its square."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from cody_worker.file_text import read_text
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """`number` counts from 1; `text` is without its line feed, but with its carriage return."""
+
+    number: int
+    text: str
+
+
+class ChangedLines(Struct, frozen=True, kw_only=True):
+    """`before` and `after` are whole texts, empty for no file. A line that only moved is neither added nor removed."""
+
+    before: str
+    after: str
+    added: tuple[Line, ...]
+    removed: tuple[Line, ...]
+
+
+def changed_lines(before: bytes | None, after: bytes | None) -> ChangedLines | None:
+    """None where one of the two is binary."""
+    old, new = _text(before), _text(after)
+    return None if old is None or new is None else compare(old, new)
+
+
+def compare(old: str, new: str) -> ChangedLines:
+    old_lines, new_lines = _lines(old), _lines(new)
+    start = _common(old_lines, new_lines)
+    end = _common(old_lines[start:][::-1], new_lines[start:][::-1])
+    old_middle, new_middle = old_lines[start : len(old_lines) - end], new_lines[start : len(new_lines) - end]
+    return ChangedLines(
+        before=old,
+        after=new,
+        added=_surplus(new_middle, old_middle, start),
+        removed=_surplus(old_middle, new_middle, start),
+    )
+
+
+def _text(data: bytes | None) -> str | None:
+    if data is None:
+        return ""
+    text = read_text(data)
+    return None if text is None else text.source
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> int:
+    for number, (mine, theirs) in enumerate(zip(old, new, strict=False)):
+        if mine != theirs:
+            return number
+    return min(len(old), len(new))
+
+
+def _surplus(lines: Sequence[str], others: Sequence[str], start: int) -> tuple[Line, ...]:
+    left = Counter(others)
+    surplus: list[Line] = []
+    for number, text in enumerate(lines, start + 1):
+        if left[text] > 0:
+            left[text] -= 1
+        else:
+            surplus.append(Line(number=number, text=text))
+    return tuple(surplus)
