@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus
+from cody_jobs.plan import PlanSource
 
 
 class JobCreated(Struct, frozen=True, kw_only=True, tag="job_created", tag_field="kind", rename="camel"):
@@ -30,6 +31,21 @@ class JobRetried(Struct, frozen=True, kw_only=True, tag="job_retried", tag_field
 class JobFinished(Struct, frozen=True, kw_only=True, tag="job_finished", tag_field="kind", rename="camel"):
     status: JobStatus
     failure: Failure | None
+
+
+class PlanMade(Struct, frozen=True, kw_only=True, tag="plan_made", tag_field="kind", rename="camel"):
+    """`model` is the one that was asked, if any; `reused`: its answer was known."""
+
+    source: PlanSource
+    model: str | None
+    reused: bool
+    cost_microusd: int
+
+
+class PlanEdited(Struct, frozen=True, kw_only=True, tag="plan_edited", tag_field="kind", rename="camel"):
+    """`by` is the name of the caller's token."""
+
+    by: str
 
 
 class RunStarted(Struct, frozen=True, kw_only=True, tag="run_started", tag_field="kind", rename="camel"):
@@ -75,6 +91,8 @@ EventBody = (
     | DispatchDelayed
     | JobRetried
     | JobFinished
+    | PlanMade
+    | PlanEdited
     | RunStarted
     | FilesChosen
     | FileDone

@@ -1,8 +1,18 @@
 """What is decided once per job, and carried out locally in every repository."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+
+LANGUAGES: frozenset[str] = frozenset(
+    """bash c c-sharp cpp css dockerfile go groovy hcl html java javascript json kotlin markdown php python ruby rust
+    scala sql swift toml tsx typescript xml yaml""".split()  # noqa: SIM905 (words read better than a page of literals)
+)
+"""Names that a plan's `languages` may have: those that files are told apart by, from their names."""
+
+PLAN_REPOSITORY = ""
+"""The name under which a job's usage has the calls that made its plan: they belong to no repository."""
 
 
 class Extent(StrEnum):
@@ -57,3 +67,14 @@ class PlanSource(StrEnum):
     PATTERNS = "patterns"
     CLAUDE = "claude"
     EDITED = "edited"
+
+
+class JobPlan(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The plan that a job is carried out by. `model` is the one that was asked, for a plan of Claude's; `reused_from`
+    names the job whose plan this is, where the same question had been answered before."""
+
+    plan: Plan
+    source: PlanSource
+    model: str | None
+    reused_from: str | None
+    at: datetime

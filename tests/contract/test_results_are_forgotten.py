@@ -8,6 +8,7 @@ import pytest
 from cody_backends.postgres.database import Database
 from cody_jobs.events import JobCreated
 from cody_jobs.ports import ResultStore
+from cody_jobs.reports import RunReport
 from tests.contract.results import (
     JOB,
     OTHER_JOB,
@@ -111,10 +112,12 @@ async def test_every_job_that_something_is_kept_of_is_listed_page_by_page(result
     await result_store.append_events("job-2", [JobCreated(repositories=1)] * 3)
     await result_store.put_patch("job-3", REPOSITORY, patch())
     await result_store.append_spans([span(0, job_id="job-4")])
+    await result_store.claim_plan("job-5", owner="worker", attempt=1, lease=MONTH)
+    await result_store.put_report("job-6", REPOSITORY, RunReport())
 
     assert await result_store.list_job_ids(after=None, limit=2) == ["job-1", "job-2"]
-    assert await result_store.list_job_ids(after="job-2", limit=2) == ["job-3"]
-    assert await result_store.list_job_ids(after="job-3", limit=2) == []
+    assert await result_store.list_job_ids(after="job-2", limit=2) == ["job-3", "job-5"]
+    assert await result_store.list_job_ids(after="job-5", limit=2) == ["job-6"]
 
 
 async def test_a_forgotten_job_is_listed_no_more(result_store: ResultStore) -> None:

@@ -8,13 +8,16 @@ from uuid import uuid4
 
 from cody_backends.postgres.database import Database
 from cody_backends.postgres.results import events as feed
-from cody_backends.postgres.results import forget, look, patches
+from cody_backends.postgres.results import forget, look, patches, plans, reports
 from cody_backends.postgres.results import record as recording
 from cody_backends.postgres.results import spans as tracing
 from cody_backends.postgres.results.spans import SpanBounds
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
+from cody_jobs.plan import JobPlan, Plan
+from cody_jobs.planning import FailedPlan, KnownPlan, PlanClaim, PlanRecord
+from cody_jobs.reports import RepositoryReport, RunReport
 from cody_jobs.spans import SpanRecord
 
 _LOOK_AGAIN = timedelta(seconds=5)
@@ -62,6 +65,49 @@ class PostgresResultStore:
 
     async def drop_patch(self, job_id: str, repository: str) -> None:
         await self._database.run_statement(partial(patches.drop_patch, job_id=job_id, repository=repository))
+
+    async def claim_plan(self, job_id: str, *, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
+        return await self._database.run(
+            partial(plans.claim_plan, job_id=job_id, owner=owner, attempt=attempt, lease=lease)
+        )
+
+    async def renew_plan_claim(self, job_id: str, *, owner: str, lease: timedelta) -> bool:
+        return await self._database.run_statement(
+            partial(plans.renew_plan_claim, job_id=job_id, owner=owner, lease=lease)
+        )
+
+    async def keep_plan(self, record: PlanRecord) -> JobPlan:
+        thread = await recording.pack_thread(record.thread)
+        return await self._database.run(partial(plans.keep_plan, record=record, thread=thread, mark=uuid4()))
+
+    async def fail_plan(self, failed: FailedPlan) -> None:
+        thread = await recording.pack_thread(failed.thread)
+        await self._database.run(partial(plans.fail_plan, failed=failed, thread=thread))
+
+    async def put_plan(self, job_id: str, plan: Plan, *, by: str) -> JobPlan:
+        return await self._database.run(partial(plans.put_plan, job_id=job_id, plan=plan, by=by, mark=uuid4()))
+
+    async def get_plan(self, job_id: str) -> JobPlan:
+        return await self._database.run_statement(partial(plans.get_plan, job_id=job_id))
+
+    async def get_plan_thread(self, job_id: str) -> ClaudeThread:
+        return await self._database.run_statement(partial(plans.get_plan_thread, job_id=job_id))
+
+    async def find_plan(self, question: str) -> KnownPlan | None:
+        return await self._database.run_statement(partial(plans.find_plan, question=question))
+
+    async def put_report(self, job_id: str, repository: str, report: RunReport) -> None:
+        await self._database.run_statement(
+            partial(reports.put_report, job_id=job_id, repository=repository, report=report)
+        )
+
+    async def get_report(self, job_id: str, repository: str) -> RunReport:
+        return await self._database.run_statement(partial(reports.get_report, job_id=job_id, repository=repository))
+
+    async def list_reports(self, job_id: str, *, limit: int, cursor: str | None) -> Page[RepositoryReport]:
+        return await self._database.run_statement(
+            partial(reports.list_reports, job_id=job_id, limit=limit, cursor=cursor)
+        )
 
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals:
         return await self._database.run_statement(partial(look.usage, job_id=job_id, repository=repository))

@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
+from cody_jobs.plan import JobPlan, Plan
+from cody_jobs.planning import FailedPlan, KnownPlan, PlanClaim, PlanRecord
+from cody_jobs.reports import RepositoryReport, RunReport
 from cody_jobs.spans import SpanRecord
 
 
@@ -46,6 +49,49 @@ class ResultStore(Protocol):
         """Forget the run's diff, if there is one: a later attempt found nothing to change."""
         ...
 
+    async def claim_plan(self, job_id: str, *, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
+        """Take the making of the job's plan on, unless it is made, failed in this attempt, or is in the hands of
+        another owner whose lease lasts. The same owner may claim again."""
+        ...
+
+    async def renew_plan_claim(self, job_id: str, *, owner: str, lease: timedelta) -> bool:
+        """False when the plan is no longer this owner's to make."""
+        ...
+
+    async def keep_plan(self, record: PlanRecord) -> JobPlan:
+        """Store the plan, its conversation, its usage (under `PLAN_REPOSITORY`) and its `PlanMade` event, all or
+        nothing. Where there is a plan already, that one stays, and is returned; the usage is counted all the same.
+        An answer that was paid for is found again by its question."""
+        ...
+
+    async def fail_plan(self, failed: FailedPlan) -> None:
+        """Give the claim up, and tell why; calls and conversation are kept."""
+        ...
+
+    async def put_plan(self, job_id: str, plan: Plan, *, by: str) -> JobPlan:
+        """Replace the job's plan by one that somebody wrote, and append a `PlanEdited` event."""
+        ...
+
+    async def get_plan(self, job_id: str) -> JobPlan: ...
+
+    async def get_plan_thread(self, job_id: str) -> ClaudeThread:
+        """The conversation that made the plan (or failed to); of a plan that is used again, the original one."""
+        ...
+
+    async def find_plan(self, question: str) -> KnownPlan | None:
+        """An earlier plan that answers this question."""
+        ...
+
+    async def put_report(self, job_id: str, repository: str, report: RunReport) -> None:
+        """Store or replace what was found out about the run."""
+        ...
+
+    async def get_report(self, job_id: str, repository: str) -> RunReport: ...
+
+    async def list_reports(self, job_id: str, *, limit: int, cursor: str | None) -> Page[RepositoryReport]:
+        """By repository."""
+        ...
+
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals: ...
 
     async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None: ...
@@ -71,12 +117,12 @@ class ResultStore(Protocol):
         ...
 
     async def list_job_ids(self, *, after: str | None, limit: int) -> list[str]:
-        """Jobs that files, usage, patches or events are kept of, by id, from the first one behind `after`: the job
-        itself may be gone."""
+        """Jobs that files, usage, patches, plans, reports or events are kept of, by id, from the first one behind
+        `after`: the job itself may be gone."""
         ...
 
     async def forget_outcomes(self, *, unused_for: timedelta) -> int:
-        """Delete known outcomes that were neither written nor used again for that long; their number.
+        """Delete known outcomes and plans that were neither written nor used again for that long; their number.
 
         What a file of a remaining job shows the conversation of stays. A use within a day of the last one may go
         uncounted. Whoever asks a forgotten question again pays for it again.

@@ -11,10 +11,13 @@ from cody_jobs.events import (
     JobDispatched,
     JobFinished,
     JobRetried,
+    PlanEdited,
+    PlanMade,
     RunFinished,
     RunReturned,
     RunStarted,
 )
+from cody_jobs.plan import PlanSource
 
 
 def event_line(event: Event) -> str:
@@ -33,6 +36,10 @@ def describe(body: EventBody) -> str:
             return f"{count(runs, 'repository', 'repositories')} queued again"
         case JobFinished(status=status, failure=failure):
             return f"job {status.lower().replace('_', ' ')}{_because(failure.message if failure else None)}"
+        case PlanMade():
+            return _plan_line(body)
+        case PlanEdited(by=by):
+            return f"plan replaced by {by or 'somebody'}"
         case RunStarted(repository=name, attempt=attempt):
             return f"{name}: started (attempt {attempt})"
         case FilesChosen(repository=name, files=files):
@@ -44,6 +51,16 @@ def describe(body: EventBody) -> str:
             return f"{name}: waits for another worker: {reason}"
         case RunFinished():
             return _run_line(body)
+
+
+def _plan_line(plan: PlanMade) -> str:
+    match plan.source:
+        case PlanSource.REQUEST:
+            return "plan: the job brought its own"
+        case PlanSource.PATTERNS:
+            return "plan: the job's own patterns"
+        case _:
+            return f"plan made by {plan.model} ({'reused' if plan.reused else dollars(plan.cost_microusd)})"
 
 
 def _file_line(file: FileDone) -> str:

@@ -11,6 +11,7 @@ from cody_jobs.events import (
     JobDispatched,
     JobFinished,
     JobRetried,
+    PlanMade,
     RunFinished,
     RunReturned,
     RunStarted,
@@ -86,6 +87,7 @@ class JobProgress:
         self.status = JobStatus.PENDING
         self.failure: Failure | None = None
         self.last_event = 0
+        self._plan_cost = 0
         self._repositories = {name: RepositoryProgress(name) for name in repositories}
 
     @property
@@ -94,7 +96,7 @@ class JobProgress:
 
     @property
     def cost(self) -> int:
-        return sum(repository.cost for repository in self._repositories.values())
+        return self._plan_cost + sum(repository.cost for repository in self._repositories.values())
 
     def repository(self, name: str) -> RepositoryProgress:
         return self._repositories.setdefault(name, RepositoryProgress(name))
@@ -102,6 +104,8 @@ class JobProgress:
     def apply(self, event: Event) -> None:
         self.last_event = event.id
         match event.body:
+            case PlanMade(cost_microusd=cost):
+                self._plan_cost += cost
             case RunStarted(repository=name):
                 self.repository(name).begin(event.at)
             case FilesChosen(repository=name, files=files):

@@ -20,6 +20,7 @@ from cody_jobs.events import (
     FileDone,
     FilesChosen,
     JobDispatched,
+    PlanMade,
     RunFinished,
     RunReturned,
     RunStarted,
@@ -147,6 +148,7 @@ def _line(progress: JobProgress, event: Event) -> str | None:
         case (
             JobDispatched()
             | DispatchDelayed()
+            | PlanMade()
             | RunStarted()
             | FilesChosen()
             | RunReturned()

@@ -43,6 +43,8 @@ _STATEMENTS = (
     "DELETE FROM claude_calls WHERE ctid = ANY (ARRAY (SELECT ctid FROM claude_calls WHERE job_id = $1 LIMIT $2))",
     "DELETE FROM run_usage WHERE ctid = ANY (ARRAY (SELECT ctid FROM run_usage WHERE job_id = $1 LIMIT $2))",
     "DELETE FROM patches WHERE ctid = ANY (ARRAY (SELECT ctid FROM patches WHERE job_id = $1 LIMIT $2))",
+    "DELETE FROM plans WHERE job_id = $1 AND $2::integer > 0",
+    "DELETE FROM run_reports WHERE ctid = ANY (ARRAY (SELECT ctid FROM run_reports WHERE job_id = $1 LIMIT $2))",
     # Of its traces also the spans that carry no job's id: they belong to the requests that made it.
     """
     DELETE FROM spans WHERE ctid = ANY (ARRAY (
@@ -71,7 +73,9 @@ _JOB_IDS = """
                 ((SELECT min(job_id) FROM file_results WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM claude_calls WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM run_usage WHERE job_id > found.job_id)),
-                ((SELECT min(job_id) FROM patches WHERE job_id > found.job_id))
+                ((SELECT min(job_id) FROM patches WHERE job_id > found.job_id)),
+                ((SELECT min(job_id) FROM plans WHERE job_id > found.job_id)),
+                ((SELECT min(job_id) FROM run_reports WHERE job_id > found.job_id))
             ) AS next (id)
         )
         FROM found WHERE job_id IS NOT NULL
@@ -82,13 +86,31 @@ _JOB_IDS = """
 
 async def forget_outcomes(database: Database, unused_for: timedelta) -> int:
     """Once through all questions in their order; in each portion first which, then these (see `_forget_these`)."""
-    forgotten, after = 0, ""
+    forgotten, after = await _forget_plans(database, unused_for), ""
     while True:
         candidates = await database.run_statement(partial(_old_outcomes, unused_for=unused_for, after=after))
         if not candidates:
             return forgotten
         forgotten += await database.run(partial(_forget_these, questions=candidates, unused_for=unused_for))
         after = candidates[-1]
+
+
+async def _forget_plans(database: Database, unused_for: timedelta) -> int:
+    """Plans are few: one for each question about a whole job. First which, as the deletion may be run twice."""
+    old = await database.run_statement(partial(_old_plans, unused_for=unused_for))
+    await database.run_statement(partial(_forget_these_plans, questions=old))
+    return len(old)
+
+
+async def _old_plans(connection: Connection, *, unused_for: timedelta) -> list[str]:
+    rows = await connection.fetch(
+        "SELECT question FROM known_plans WHERE at <= clock_timestamp() - $1::interval", unused_for
+    )
+    return [row["question"] for row in rows]
+
+
+async def _forget_these_plans(connection: Connection, *, questions: Sequence[str]) -> None:
+    await connection.execute("DELETE FROM known_plans WHERE question = ANY ($1::text[])", questions)
 
 
 async def _old_outcomes(connection: Connection, *, unused_for: timedelta, after: str) -> list[str]:

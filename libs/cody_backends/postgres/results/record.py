@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.results.events import append
 from cody_backends.postgres.texts import storable
 from cody_jobs.events import FileDone
-from cody_jobs.outcomes import ClaudeThread, Edited, FileRecord, GaveUp, LeftAlone
+from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileRecord, GaveUp, LeftAlone
 
 
 async def pack_thread(thread: ClaudeThread | None) -> bytes | None:
@@ -45,7 +46,7 @@ async def record_file(connection: Connection, *, record: FileRecord, thread: byt
     await _keep_result(connection, record, thread_id, mark)
     replaced = {await _keep_known(connection, record, thread_id), earlier["thread_id"] if earlier else None}
     await drop_unused_threads(connection, [old for old in replaced if old is not None])
-    await _add_usage(connection, record)
+    await add_usage(connection, record.job_id, record.repository, record.path, record.calls)
     await append(connection, record.job_id, [_event(record)], mark)
 
 
@@ -130,25 +131,27 @@ async def drop_unused_threads(connection: Connection, thread_ids: list[UUID]) ->
     )
 
 
-async def _add_usage(connection: Connection, record: FileRecord) -> None:
+async def add_usage(
+    connection: Connection, job_id: str, repository: str, path: str, calls: Sequence[CallUsage]
+) -> None:
     """Each call once, whoever tells of it again; the run's sums grow by what is new."""
-    if not record.calls:
+    if not calls:
         return
     await connection.execute(
         _ADD_USAGE,
-        record.job_id,
-        record.repository,
-        record.path,
-        [call.at for call in record.calls],
-        [storable(call.request_id or "") for call in record.calls],
-        _numbers(record),
-        [call.model for call in record.calls],
-        [call.input_tokens for call in record.calls],
-        [call.output_tokens for call in record.calls],
-        [call.cache_creation_input_tokens for call in record.calls],
-        [call.cache_read_input_tokens for call in record.calls],
-        [call.cost_microusd for call in record.calls],
-        [call.latency_ms for call in record.calls],
+        job_id,
+        repository,
+        path,
+        [call.at for call in calls],
+        [storable(call.request_id or "") for call in calls],
+        _numbers(calls),
+        [call.model for call in calls],
+        [call.input_tokens for call in calls],
+        [call.output_tokens for call in calls],
+        [call.cache_creation_input_tokens for call in calls],
+        [call.cache_read_input_tokens for call in calls],
+        [call.cost_microusd for call in calls],
+        [call.latency_ms for call in calls],
     )
 
 
@@ -182,11 +185,11 @@ _ADD_USAGE = """
 """
 
 
-def _numbers(record: FileRecord) -> list[int]:
+def _numbers(calls: Sequence[CallUsage]) -> list[int]:
     """Count calls with the same time and request id, which nothing else tells apart."""
     seen: Counter[tuple[datetime, str | None]] = Counter()
     numbers: list[int] = []
-    for call in record.calls:
+    for call in calls:
         numbers.append(seen[(call.at, call.request_id)])
         seen[(call.at, call.request_id)] += 1
     return numbers
