@@ -57,7 +57,7 @@ _DEAL = f"""
             -most * {BURST},
             LEAST(
                 most * {BURST},
-                CASE WHEN known OR (told IS NULL AND NOT $9::boolean) THEN before + back END,
+                CASE WHEN known OR remaining IS NULL THEN before + back END,
                 remaining - CASE WHEN known THEN 0 ELSE at_first - LEAST(before, at_first) END
             )
         ) END AS after

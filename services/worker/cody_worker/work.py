@@ -35,7 +35,7 @@ async def work(settings: WorkerSettings, program: Program, *, git: GitLauncher, 
         if settings.backend.embedded:
             await opened.enter_async_context(program.spans.keep(backends.results.append_spans))
         try:
-            claude = await opened.enter_async_context(open_claude(settings.claude))
+            claude = await opened.enter_async_context(open_claude(settings.claude, rooms=backends.rooms))
         except JobFailed as error:
             await _stop_before_start(backends, address, error)
             return EXIT_FAILED

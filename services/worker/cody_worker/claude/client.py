@@ -14,11 +14,14 @@ from msgspec import Struct
 from cody_jobs.errors import SettingsError
 from cody_jobs.models import FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, ThreadMessage
+from cody_jobs.ports.room_store import RoomLimits, RoomStore
 from cody_runtime.logs import get_logger
 from cody_worker.claude.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
-from cody_worker.claude.errors import TryAgain, judge
+from cody_worker.claude.errors import Trouble, TryAgain, headers_of, judge
+from cody_worker.claude.governor.governor import Governor, Place, account_of, open_governor
+from cody_worker.claude.governor.own_room import OwnRoomStore
 from cody_worker.claude.meters import ClaudeMeters
-from cody_worker.claude.patience import Backoff, Outage
+from cody_worker.claude.patience import Backoff, Outage, OwnPatience
 from cody_worker.claude.prices import cost_microusd, known_price
 from cody_worker.claude.read_stream import StreamedReply
 from cody_worker.claude.settings import ClaudeSettings
@@ -34,12 +37,23 @@ _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 3_600.0
 """A server that sends a byte now and then, and never ends, is given up after this."""
 
+_LIMITED_TIMES = 40
+"""So often a limit refuses one and the same call before that counts as its own failure."""
+
 
 @asynccontextmanager
 async def open_claude(
-    settings: ClaudeSettings, *, backoff: Backoff | None = None, chance: random.Random | None = None
+    settings: ClaudeSettings,
+    *,
+    rooms: RoomStore | None = None,
+    backoff: Backoff | None = None,
+    chance: random.Random | None = None,
+    minute: float = 60.0,
 ) -> AsyncGenerator[Claude]:
     """One client for all calls of a worker; it reads nothing of the SDK's own variables but proxies and headers.
+
+    `rooms` is where workers that use the same key share its limits; without it, this one keeps to them alone. `minute`
+    is how many seconds a minute of the limits takes.
 
     Raises `NoMoreAnswers` (`claude_key_missing`, `claude_key_refused`) where the key is missing or cannot be one,
     `SettingsError` for a bad base URL.
@@ -47,8 +61,27 @@ async def open_claude(
     key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
     # The SDK takes two seconds to import, and prompts are files; the worker's leases have to be kept meanwhile.
     sdk = await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
-    async with sdk:
-        yield _Client(sdk, settings, backoff or Backoff(), chance or random.Random())  # noqa: S311 (jitter)
+    clock, chance = asyncio.get_running_loop().time, chance or random.Random()  # noqa: S311 (jitter)
+    async with (
+        sdk,
+        open_governor(
+            rooms or OwnRoomStore(clock, minute=minute),
+            account=account_of(url, key),
+            ceilings=_ceilings(settings),
+            clock=clock,
+            chance=chance,
+            minute=minute,
+        ) as governor,
+    ):
+        yield _Client(sdk, settings, governor, backoff or Backoff(), chance)
+
+
+def _ceilings(settings: ClaudeSettings) -> RoomLimits:
+    return RoomLimits(
+        requests=settings.claude_requests_per_minute,
+        input_tokens=settings.claude_input_tokens_per_minute,
+        output_tokens=settings.claude_output_tokens_per_minute,
+    )
 
 
 def _open_sdk(key: str, url: str, silence: float) -> "AsyncAnthropic":
@@ -86,15 +119,31 @@ def _checked_url(url: str) -> str:
     return url
 
 
+class _Setback(Struct, frozen=True, kw_only=True):
+    """An attempt that may be made again after `wait` seconds. `counts`: time of this call's own patience passes, as it
+    does not while others use up a limit."""
+
+    verdict: TryAgain
+    error: Exception
+    wait: float
+    counts: bool
+
+
 class _Client:
     """Implements `Claude`."""
 
     def __init__(
-        self, sdk: "AsyncAnthropic", settings: ClaudeSettings, backoff: Backoff, chance: random.Random
+        self,
+        sdk: "AsyncAnthropic",
+        settings: ClaudeSettings,
+        governor: Governor,
+        backoff: Backoff,
+        chance: random.Random,
     ) -> None:
         self._sdk = sdk
         self._patience = settings.claude_patience
         self._limit = settings.claude_max_output_tokens
+        self._governor = governor
         self._backoff = backoff
         self._chance = chance
         self._outage = Outage()
@@ -115,50 +164,64 @@ class _Client:
                 raise
 
     async def _ask(self, request: ClaudeRequest, paid: list[CallUsage]) -> ClaudeReply:
-        first_failure: float | None = None
+        patience = OwnPatience()
         for attempt in count():
-            try:
-                reply = await self._call(request, paid)
-            except Exception as error:
-                verdict = judge(error, request.model)  # raises again what is no error of the SDK
-                if isinstance(verdict, ClaudeFailed):
-                    self._outage.answered()
-                    raise verdict from error
-                now = asyncio.get_running_loop().time()
-                first_failure = now if first_failure is None else first_failure
-                wait = self._backoff.wait(attempt, verdict.after, self._chance)
-                self._check_patience(verdict, first_failure, now, wait, error)
-                log.warning("claude_waiting", reason=verdict.reason, seconds=round(wait, 1), attempt=attempt + 1)
-                await asyncio.sleep(wait)
-            else:
-                self._outage.answered()
+            async with self._governor.place(request) as place:
+                patience.waited(place.waited)
+                reply = await self._attempt(request, paid, place, attempt)
+            if isinstance(reply, ClaudeReply):
                 return reply
+            self._check_patience(reply, patience)
+            log.warning(
+                "claude_waiting", reason=reply.verdict.reason, seconds=round(reply.wait, 1), attempt=attempt + 1
+            )
+            await asyncio.sleep(reply.wait)
         raise AssertionError("counting ends never")
 
-    def _check_patience(
-        self, verdict: TryAgain, first_failure: float, now: float, wait: float, error: Exception
-    ) -> None:
-        since = self._outage.failed(now)
-        if now - min(since, first_failure) + wait <= self._patience:
+    async def _attempt(
+        self, request: ClaudeRequest, paid: list[CallUsage], place: Place, attempt: int
+    ) -> ClaudeReply | _Setback:
+        try:
+            reply = await self._call(request, paid, place)
+        except Exception as error:
+            verdict = judge(error, request.model)  # raises again what is no error of the SDK
+            if isinstance(verdict, ClaudeFailed):
+                self._outage.answered()
+                place.failed(Trouble.OTHER, headers_of(error), 0)
+                raise verdict from error
+            wait = self._backoff.wait(attempt, verdict.after, self._chance)
+            place.failed(verdict.trouble, headers_of(error), wait)
+            limited = verdict.trouble is Trouble.LIMIT and attempt < _LIMITED_TIMES and not place.too_large
+            return _Setback(verdict=verdict, error=error, wait=wait, counts=not limited)
+        self._outage.answered()
+        return reply
+
+    def _check_patience(self, setback: _Setback, patience: OwnPatience) -> None:
+        now = asyncio.get_running_loop().time()
+        own, since = patience.failed(now, counts=setback.counts), self._outage.failed(now)
+        if now - min(since, own) + setback.wait <= self._patience:
             return
-        nobody_answered = since <= first_failure
+        nobody_answered = since <= own
         raise (NoMoreAnswers if nobody_answered else ClaudeFailed)(
             FailureCode.CLAUDE_UNAVAILABLE,
-            f"Claude gave no answer within {self._patience:g} s (CLAUDE_PATIENCE); last: {verdict.reason}",
+            f"Claude gave no answer within {self._patience:g} s (CLAUDE_PATIENCE); last: {setback.verdict.reason}",
             retryable=True,
-        ) from error
+        ) from setback.error
 
-    async def _call(self, request: ClaudeRequest, paid: list[CallUsage]) -> ClaudeReply:
+    async def _call(self, request: ClaudeRequest, paid: list[CallUsage], place: Place) -> ClaudeReply:
         """One attempt. Whatever it costs is added to `paid`, also when it breaks off."""
-        call, streamed, request_id = _Started.now(), StreamedReply(), None
+        call, streamed, request_id, whole = _Started.now(), StreamedReply(), None, False
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 stream = await self._send(request)
+                place.begun(stream.response.headers)
                 request_id = stream.response.headers.get("request-id")
                 async with stream:
                     await streamed.read(stream)
+                whole = True
         finally:
             if streamed.begun:
+                place.ended(streamed.tokens, whole=whole)
                 paid.append(self._usage(request.model, streamed, request_id, call))
         return ClaudeReply(content=streamed.content, blocks=streamed.blocks, stop=streamed.stop, calls=tuple(paid))
 

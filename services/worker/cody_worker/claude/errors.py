@@ -1,5 +1,7 @@
 """The SDK's errors end here: either there is a point in trying again, or the job or the file has failed."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,11 +19,20 @@ _ON_HOLD = "organization_on_hold"
 _SHOWN = 300
 
 
+class Trouble(StrEnum):
+    """What everybody who asks Claude should do about it: wait for a limit, ask for less at once, or nothing."""
+
+    LIMIT = "limit"
+    OVERLOAD = "overload"
+    OTHER = "other"
+
+
 class TryAgain(Struct, frozen=True, kw_only=True):
     """`after` is in seconds, where Claude said it."""
 
     reason: str
     after: float | None = None
+    trouble: Trouble = Trouble.OTHER
 
 
 def judge(error: Exception, model: str) -> TryAgain | ClaudeFailed:
@@ -42,6 +53,13 @@ def judge(error: Exception, model: str) -> TryAgain | ClaudeFailed:
     raise error
 
 
+def headers_of(error: Exception) -> Mapping[str, str]:
+    """Those of the answer that the error is about, if there was one."""
+    import anthropic
+
+    return error.response.headers if isinstance(error, anthropic.APIStatusError) else {}
+
+
 def _judge_status(error: "APIStatusError", model: str) -> TryAgain | ClaudeFailed:
     if error.error_code in _SPENDING or error.status_code == 402:
         return _stopped(
@@ -58,7 +76,7 @@ def _judge_status(error: "APIStatusError", model: str) -> TryAgain | ClaudeFaile
     if error.status_code == 404:
         return _not_found(error, model)
     if _passes_by_itself(error):
-        return TryAgain(reason=f"Claude answered {_kind(error)}", after=_retry_after(error))
+        return TryAgain(reason=f"Claude answered {_kind(error)}", after=_retry_after(error), trouble=_trouble(error))
     return _bad_request(f"Claude refused the request ({error.status_code}): {_words(error)}")
 
 
@@ -80,6 +98,14 @@ def _passes_by_itself(error: "APIStatusError") -> bool:
     if error.status_code < 400:
         return error.type not in {"invalid_request_error"}
     return error.status_code in {408, 409, 429, 499} or error.status_code >= 500
+
+
+def _trouble(error: "APIStatusError") -> Trouble:
+    if error.status_code == 429 or error.type == "rate_limit_error":
+        return Trouble.LIMIT
+    if error.status_code == 529 or error.type == "overloaded_error":
+        return Trouble.OVERLOAD
+    return Trouble.OTHER
 
 
 def _kind(error: "APIStatusError") -> str:

@@ -1,4 +1,4 @@
-"""Metrics of calls: tokens and duration under their GenAI names, cost under ours."""
+"""Metrics of calls: tokens and duration under their GenAI names, cost under ours; and of what their limits leave."""
 
 from cody_jobs.outcomes import CallUsage
 from cody_runtime import names
@@ -19,3 +19,23 @@ class ClaudeMeters:
         self._tokens.record(usage.output_tokens, {**about, names.GEN_AI_TOKEN_TYPE: "output"})
         self._duration.record(usage.latency_ms / 1_000, about)
         self._cost.add(usage.cost_microusd, about)
+
+
+class GovernorMeters:
+    def __init__(self) -> None:
+        meter = get_meter("cody_worker.claude")
+        self._waited = meter.create_histogram(
+            names.METRIC_ROOM_WAIT, unit="s", description="Time that calls waited for room"
+        )
+        self._used = meter.create_gauge(names.METRIC_LIMIT_USED, unit="1", description="Part of a limit that is used")
+        self._refused = meter.create_counter(names.METRIC_REFUSED, description="Calls refused for a limit or overload")
+
+    def waited(self, seconds: float, model: str) -> None:
+        self._waited.record(seconds, {names.GEN_AI_MODEL: model})
+
+    def used(self, kind: str, part: float, model: str) -> None:
+        """`part` is 1 where nothing is left."""
+        self._used.set(part, {names.GEN_AI_MODEL: model, names.LIMIT_KIND: kind})
+
+    def refused(self, status: int, model: str) -> None:
+        self._refused.add(1, {names.GEN_AI_MODEL: model, names.HTTP_STATUS: status})

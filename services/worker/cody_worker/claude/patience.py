@@ -52,3 +52,20 @@ class Outage:
         if self._since is None:
             self._since = now
         return self._since
+
+
+class OwnPatience:
+    """Of one call: since when it has failed, without the time that it waited for its turn."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def waited(self, seconds: float) -> None:
+        if self._since is not None:
+            self._since += seconds
+
+    def failed(self, now: float, *, counts: bool) -> float:
+        """The time of its first failure, or now where none has counted yet."""
+        if self._since is None and counts:
+            self._since = now
+        return now if self._since is None else self._since

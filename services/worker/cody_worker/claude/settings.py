@@ -28,8 +28,20 @@ class ClaudeSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = 32_000
     claude_patience: Annotated[
-        float, Meta(ge=0, description="Seconds that rate limits, overload and lost connections are waited out.")
+        float,
+        Meta(
+            ge=0,
+            description="Seconds that overload, lost connections and limits are waited out while nobody is answered.",
+        ),
     ] = 900.0
     claude_silence: Annotated[
         float, Meta(gt=0, description="Seconds without a byte from Claude after which a call counts as lost.")
     ] = 120.0
+    claude_requests_per_minute: Annotated[
+        int | None,
+        Meta(ge=1, description="Of all workers together, per model; unset: what the account's limits allow."),
+    ] = None
+    claude_input_tokens_per_minute: Annotated[
+        int | None, Meta(ge=1, description="The same for input tokens that do not come from Claude's cache.")
+    ] = None
+    claude_output_tokens_per_minute: Annotated[int | None, Meta(ge=1, description="The same for output tokens.")] = None

@@ -179,6 +179,7 @@ class _Exchange:
         refusal = limits.admit(request.model, use.input_tokens + use.cache_creation_input_tokens)
         self._extra += limits.headers(request.model)
         if refusal is None:
+            self._stand_in.tally.admitted.append(time.monotonic())
             return True
         self._extra.append((b"retry-after", limits.retry_after(refusal)))
         await self._error(429, refusal.message)

@@ -17,10 +17,13 @@ class Question(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
     """Since the start or the last reset. `by_status` has HTTP statuses; `messages` counts requests to /v1/messages, and
-    `answered` those that got a whole answer; `counted_input_tokens` are those that count towards the limit."""
+    `answered` those that got a whole answer; `admitted` are those within the limits,
+    the last of them `admitted_seconds` after the first, with `counted_input_tokens` that count towards the limit."""
 
     messages: int
     answered: int
+    admitted: int
+    admitted_seconds: float
     by_status: Mapping[str, int]
     by_fault: Mapping[str, int]
     questions: tuple[Question, ...]
@@ -48,6 +51,7 @@ class Tally:
         self._cpu = cpu
         self.messages = 0
         self.answered = 0
+        self.admitted: list[float] = []
         self.by_status: Counter[str] = Counter()
         self.by_fault: Counter[str] = Counter()
         self.questions: Counter[tuple[str, str | None, str]] = Counter()
@@ -70,6 +74,8 @@ class Tally:
         return Stats(
             messages=self.messages,
             answered=self.answered,
+            admitted=len(self.admitted),
+            admitted_seconds=self.admitted[-1] - self.admitted[0] if self.admitted else 0.0,
             by_status=dict(self.by_status),
             by_fault=dict(self.by_fault),
             questions=tuple(

@@ -19,6 +19,8 @@ from cody_worker.claude.patience import Backoff
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.edit_file import FileQuestion
 
+MINUTE = 1.0
+"""Seconds that a minute of the limits takes."""
 _QUICK = Backoff(first=0.005, most=0.02, named_most=0.05)
 _TASK = "Rewrite Optional[X] to X | None"
 
@@ -55,7 +57,7 @@ def claude_with(settings: ClaudeSettings) -> OpenClaude:
     """Open a client with some settings changed; its waits are short."""
 
     def open_with(**changes: object) -> AbstractAsyncContextManager[Claude]:
-        return open_claude(replace(settings, **changes), backoff=_QUICK, chance=random.Random(1))
+        return open_claude(replace(settings, **changes), backoff=_QUICK, chance=random.Random(1), minute=MINUTE)
 
     return open_with
 

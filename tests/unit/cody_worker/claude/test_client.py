@@ -8,7 +8,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 from msgspec.structs import replace
 
-from cody_jobs.errors import JobFailed, SettingsError
+from cody_jobs.errors import SettingsError
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import Edited, GaveUp, LeftAlone
 from cody_stand_ins.claude import ClaudeStandIn, Fault, FaultKind
@@ -16,7 +16,7 @@ from cody_worker.claude import JOB_LEVEL_CODES, Claude, ClaudeFailed, ClaudeRequ
 from cody_worker.claude.client import open_claude
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.edit_file import FileQuestion, edit_file, question_key
-from tests.unit.cody_worker.claude.conftest import OpenClaude
+from tests.unit.cody_worker.claude.conftest import MINUTE, OpenClaude
 
 _EDITED = b"from typing import Optional\r\n\r\nname: str | None = None\r\nage: int | None = None\r\n"
 
@@ -244,15 +244,35 @@ async def test_replies_that_no_repetition_changes_end_the_file_at_once(
     assert len(answer.calls) == 1
 
 
-async def test_the_servers_request_limit_is_kept_to(
+async def test_the_servers_limit_is_waited_for_and_not_run_into(
     claude_with: OpenClaude, question: FileQuestion, stand_in: ClaudeStandIn
 ) -> None:
-    await stand_in.set_faults(requests_per_minute=5)
+    await stand_in.set_faults(requests_per_minute=30, time_scale=60 / MINUTE)
     async with claude_with(claude_patience=0.2) as claude:
-        for _ in range(5):
+        answers = await asyncio.gather(*(edit_file(claude, question) for _ in range(60)))
+    assert [answer.new_data for answer in answers] == [_EDITED] * 60
+    assert (await stand_in.stats()).limited == 0
+
+
+async def test_an_operators_ceiling_holds_where_the_server_has_no_limit(
+    claude_with: OpenClaude, question: FileQuestion, stand_in: ClaudeStandIn
+) -> None:
+    async with claude_with(claude_requests_per_minute=30) as claude:
+        await asyncio.gather(*(edit_file(claude, question) for _ in range(60)))
+    stats = await stand_in.stats()
+    assert stats.admitted / (1 + stats.admitted_seconds / MINUTE) <= 30
+
+
+async def test_limits_that_others_use_up_are_waited_out_for_longer_than_the_patience(
+    claude_with: OpenClaude, question: FileQuestion, stand_in: ClaudeStandIn
+) -> None:
+    await stand_in.set_faults(Fault(kind=FaultKind.RATE_LIMIT, path="unlucky", retry_after=0.05, lasts=1.0))
+    async with claude_with(claude_patience=0.4) as claude:
+        unlucky = asyncio.create_task(edit_file(claude, replace(question, path="unlucky.py")), name="unlucky")
+        while not unlucky.done():
             assert (await edit_file(claude, question)).new_data == _EDITED
-        with pytest.raises(JobFailed, match="429"):
-            await edit_file(claude, question)
+    assert unlucky.result().new_data == _EDITED
+    assert (await stand_in.stats()).limited > 1
 
 
 async def test_a_missing_or_impossible_key_is_said_before_any_call(settings: ClaudeSettings) -> None:
@@ -304,7 +324,7 @@ async def test_many_calls_at_once_each_get_their_own_answer(
     chance = random.Random(1)
     files = {f"file_{number}.py": f"x{number}: Optional[int]\n".encode() for number in range(100)}
     await stand_in.set_faults(
-        Fault(kind=FaultKind.OVERLOADED, share=0.1), Fault(kind=FaultKind.CUT, share=0.1), latency=0.05, seed=3
+        Fault(kind=FaultKind.SERVER_ERROR, share=0.1), Fault(kind=FaultKind.CUT, share=0.1), latency=0.1, seed=3
     )
     paths = chance.sample(list(files), len(files))
     answers = await asyncio.gather(
@@ -313,6 +333,17 @@ async def test_many_calls_at_once_each_get_their_own_answer(
     for path, answer in zip(paths, answers, strict=True):
         assert answer.new_data == files[path].replace(b"Optional[int]", b"int | None")
     assert (await stand_in.stats()).most_at_once > 50
+
+
+async def test_an_overloaded_server_is_asked_for_less_at_once_and_answers_everything(
+    claude: Claude, question: FileQuestion, stand_in: ClaudeStandIn
+) -> None:
+    await stand_in.set_faults(Fault(kind=FaultKind.OVERLOADED, share=0.2), latency=0.02, seed=3)
+    answers = await asyncio.gather(
+        *(edit_file(claude, replace(question, path=f"file_{number}.py")) for number in range(60))
+    )
+    assert all(answer.new_data == _EDITED for answer in answers)
+    assert (await stand_in.stats()).most_at_once < 30
 
 
 async def test_nothing_blocks_the_loop(claude: Claude, question: FileQuestion, stand_in: ClaudeStandIn) -> None:

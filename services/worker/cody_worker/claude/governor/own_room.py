@@ -79,10 +79,9 @@ class _Lane:
             before = _filled(bucket, _least(bucket.limit, most[kind]), minutes)
             flying = 0.0 if self._known else self._first_room[kind] - min(before or 0.0, self._first_room[kind])
             remaining = None if left[kind] is None else left[kind] - flying
-            learned = news.whole or told[kind] is not None
-            bucket.limit = told[kind] if learned else bucket.limit
+            bucket.limit = told[kind] if news.whole or told[kind] is not None else bucket.limit
             bucket.most = _least(bucket.limit, most[kind])
-            guessed = before is None or (learned and not self._known)
+            guessed = before is None or (remaining is not None and not self._known)
             bucket.level = _bounded(bucket.most, None if guessed else before + back[kind], remaining)
         self._known = self._known or news.whole or news.limits != RoomLimits()
         if news.pause:
