@@ -1,6 +1,7 @@
 """What became of one file, what it cost, and the conversation that led there."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import Raw, Struct
@@ -15,21 +16,73 @@ class Edit(Struct, frozen=True, kw_only=True, rename="camel"):
     new_text: str
 
 
-class Edited(Struct, frozen=True, kw_only=True, tag="edited", tag_field="kind"):
-    """All edits apply in this order to the very bytes that were asked about."""
+class NewFile(Struct, frozen=True, kw_only=True):
+    """A file that was not there before, as UTF-8 with plain line ends."""
+
+    path: str
+    text: str
+
+
+class Look(StrEnum):
+    """`file`: another file was read; `search`: its repository was searched for a text."""
+
+    FILE = "file"
+    SEARCH = "search"
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What the answer rests on besides its own file: `digest` is the hex SHA-256 of what was shown for `subject`."""
+
+    look: Look
+    subject: str
+    digest: str
+
+
+class Edited(Struct, frozen=True, kw_only=True, tag="edited", tag_field="kind", omit_defaults=True):
+    """All edits apply in this order to the very bytes that were asked about. Then the file may get another path
+    (`renamed`), or be `deleted`, without edits; `created` are new files that belong to the change."""
 
     edits: tuple[Edit, ...]
+    created: tuple[NewFile, ...] = ()
+    renamed: str | None = None
+    deleted: bool = False
+    seen: tuple[Seen, ...] = ()
 
 
-class LeftAlone(Struct, frozen=True, kw_only=True, tag="unchanged", tag_field="kind"):
+class LeftAlone(Struct, frozen=True, kw_only=True, tag="unchanged", tag_field="kind", omit_defaults=True):
     reason: str
+    seen: tuple[Seen, ...] = ()
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that was found in a file. `line` counts from 1."""
+
+    line: int
+    severity: Severity
+    text: str
+
+
+class Reported(Struct, frozen=True, kw_only=True, tag="reported", tag_field="kind", omit_defaults=True):
+    """What an analysis found in a file that it did not touch; possibly nothing, for the `reason`."""
+
+    findings: tuple[Finding, ...]
+    reason: str = ""
+    seen: tuple[Seen, ...] = ()
 
 
 class GaveUp(Struct, frozen=True, kw_only=True, tag="failed", tag_field="kind"):
     failure: Failure
 
 
-FileOutcome = Edited | LeftAlone | GaveUp
+Answered = Edited | LeftAlone | Reported
+"""Outcomes that are kept for reuse."""
+FileOutcome = Answered | GaveUp
 
 
 class CallUsage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,9 +149,9 @@ class FileResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class KnownOutcome(Struct, frozen=True, kw_only=True):
-    """An outcome found by its question. Only `Edited` and `LeftAlone` are kept for reuse."""
+    """An outcome found by its question. Whoever uses it again looks first whether what was `seen` is still so."""
 
-    outcome: Edited | LeftAlone
+    outcome: Answered
     job_id: str
 
 

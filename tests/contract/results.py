@@ -14,9 +14,15 @@ from cody_jobs.outcomes import (
     Edited,
     FileOutcome,
     FileRecord,
+    Finding,
     GaveUp,
     LeftAlone,
+    Look,
+    NewFile,
+    Reported,
     RunPatch,
+    Seen,
+    Severity,
     ThreadMessage,
 )
 from cody_jobs.ports import ResultStore
@@ -27,7 +33,14 @@ REPOSITORY, OTHER_REPOSITORY = "owner/one", "owner/two"
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 EDITED = Edited(edits=(Edit(old_text='a\n\0"ä', new_text="b\r\n"), Edit(old_text="x", new_text="")))
+CHANGED_MORE = Edited(
+    edits=(),
+    created=(NewFile(path="b/ü.py", text="x = 1\n"),),
+    renamed="c.py",
+    seen=(Seen(look=Look.SEARCH, subject="old\0", digest="0" * 64),),
+)
 LEFT_ALONE = LeftAlone(reason="there is nothing to do \0")
+REPORTED = Reported(findings=(Finding(line=3, severity=Severity.WARNING, text="old call"),), reason="one old call")
 GAVE_UP = GaveUp(failure=Failure(code=FailureCode.CLAUDE_REFUSED, message="it would not", retryable=False))
 
 

@@ -6,15 +6,17 @@ import pytest
 from cody_jobs.errors import JobRejected, ResultNotFound
 from cody_jobs.events import FileDone
 from cody_jobs.models import Page
-from cody_jobs.outcomes import Edited, FileOutcome, FileResult, KnownOutcome, LeftAlone, UsageTotals
+from cody_jobs.outcomes import Answered, FileOutcome, FileResult, KnownOutcome, UsageTotals
 from cody_jobs.ports import ResultStore
 from tests.contract.results import (
+    CHANGED_MORE,
     EDITED,
     GAVE_UP,
     JOB,
     LEFT_ALONE,
     OTHER_JOB,
     OTHER_REPOSITORY,
+    REPORTED,
     REPOSITORY,
     call,
     patch,
@@ -34,7 +36,7 @@ async def test_a_store_that_answers_can_be_pinged(result_store: ResultStore) -> 
     await result_store.ping()
 
 
-@pytest.mark.parametrize("outcome", [EDITED, LEFT_ALONE, GAVE_UP])
+@pytest.mark.parametrize("outcome", [EDITED, CHANGED_MORE, LEFT_ALONE, REPORTED, GAVE_UP])
 async def test_a_recorded_file_is_kept_as_it_was(result_store: ResultStore, outcome: FileOutcome) -> None:
     await result_store.record_file(record(outcome=outcome, calls=[call(0, cost=3), call(1, cost=4)]))
 
@@ -46,7 +48,12 @@ async def test_a_recorded_file_is_kept_as_it_was(result_store: ResultStore, outc
 
 @pytest.mark.parametrize(
     ("outcome", "result", "detail"),
-    [(EDITED, "edited", None), (LEFT_ALONE, "unchanged", LEFT_ALONE.reason), (GAVE_UP, "failed", "it would not")],
+    [
+        (EDITED, "edited", None),
+        (LEFT_ALONE, "unchanged", LEFT_ALONE.reason),
+        (REPORTED, "reported", REPORTED.reason),
+        (GAVE_UP, "failed", "it would not"),
+    ],
 )
 async def test_a_recorded_file_is_an_event(
     result_store: ResultStore, outcome: FileOutcome, result: str, detail: str | None
@@ -71,8 +78,8 @@ async def test_nothing_of_a_file_is_stored_when_a_part_cannot_be(result_store: R
     assert await result_store.read_events(JOB, after=0, limit=1) == []
 
 
-@pytest.mark.parametrize("outcome", [EDITED, LEFT_ALONE])
-async def test_an_answer_is_found_by_its_question(result_store: ResultStore, outcome: Edited | LeftAlone) -> None:
+@pytest.mark.parametrize("outcome", [EDITED, CHANGED_MORE, LEFT_ALONE, REPORTED])
+async def test_an_answer_is_found_by_its_question(result_store: ResultStore, outcome: Answered) -> None:
     await result_store.record_file(record(outcome=outcome))
 
     found = await result_store.find_outcomes([question("b.py"), question("a.py")])

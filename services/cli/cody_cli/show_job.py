@@ -13,7 +13,7 @@ from cody_cli.job_report import job_status_words, outcome_words
 from cody_cli.tables import plain_table
 from cody_cli.views import JobView, PageView, RunDetailView, RunView
 from cody_cli.words import count, dollars, duration
-from cody_jobs.outcomes import Edited, FileResult, GaveUp, LeftAlone
+from cody_jobs.outcomes import Edited, FileResult, GaveUp, LeftAlone, Reported
 
 T = TypeVar("T")
 
@@ -97,9 +97,19 @@ def _run_cells(run: RunView) -> list[str | Text]:
 def _file_cells(result: FileResult) -> list[str | Text]:
     reused = Text("reused", style="dim") if result.reused_from else dollars(result.cost_microusd)
     match result.outcome:
-        case Edited(edits=edits):
-            return [result.path, Text("edited", style="green"), reused, count(len(edits), "edit")]
+        case Edited():
+            return [result.path, Text("edited", style="green"), reused, _edited_words(result.outcome)]
         case LeftAlone(reason=reason):
             return [result.path, "unchanged", reused, reason]
+        case Reported(findings=findings, reason=reason):
+            return [result.path, "reported", reused, f"{count(len(findings), 'finding')}: {reason}"]
         case GaveUp(failure=failure):
             return [result.path, Text("failed", style="red"), reused, f"{failure.code}: {failure.message}"]
+
+
+def _edited_words(outcome: Edited) -> str:
+    if outcome.deleted:
+        return "deleted"
+    created = [f"creates {file.path}" for file in outcome.created]
+    moved = [f"becomes {outcome.renamed}"] if outcome.renamed is not None else []
+    return ", ".join([count(len(outcome.edits), "edit"), *moved, *created])

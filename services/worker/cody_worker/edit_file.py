@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 
+import msgspec
 from msgspec import Struct
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import Failure, FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileOutcome, GaveUp, LeftAlone
+from cody_jobs.plan import Plan
 from cody_worker.apply_edits import EditNotApplicable, apply_edits
 from cody_worker.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers, StopReason
 from cody_worker.claude.edit_protocol import PROTOCOL_VERSION, TOOLS, Problem, follow_up, opening, read_reply, said
@@ -19,13 +21,15 @@ _ROUNDS = 3
 
 
 class FileQuestion(Struct, frozen=True, kw_only=True):
-    """`path` is the file's in its repository, `data` its bytes; `model` is the one that is asked."""
+    """`path` is the file's in its repository, `data` its bytes; `model` is the one that is asked. Without a `plan`, the
+    prompt says it all."""
 
     path: str
     data: bytes
     prompt: str
     job_type: JobType
     model: str
+    plan: Plan | None = None
 
 
 class FileAnswer(Struct, frozen=True, kw_only=True):
@@ -46,6 +50,7 @@ def question_key(question: FileQuestion) -> str:
         question.model.encode(),
         instructions(question.job_type).encode(),
         question.prompt.encode("utf-8", "surrogatepass"),
+        msgspec.json.encode(question.plan),
         question.path.encode("utf-8", "surrogatepass"),
         question.data,
     ):

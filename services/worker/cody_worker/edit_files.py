@@ -17,7 +17,9 @@ from cody_jobs.outcomes import (
     GaveUp,
     KnownOutcome,
     LeftAlone,
+    Reported,
 )
+from cody_jobs.plan import Plan
 from cody_jobs.ports import ResultStore
 from cody_runtime import names
 from cody_runtime.tasks import task_group
@@ -63,8 +65,10 @@ class FileEditor:
         *,
         model: str,
         files_at_once: int,
+        plan: Plan | None = None,
     ) -> None:
         self._job = job
+        self._plan = plan
         self._claude = claude
         self._results = results
         self._stop = stop
@@ -117,7 +121,9 @@ class FileEditor:
 
     def _file(self, path: str, data: bytes) -> FileQuestion:
         spec = self._job.spec
-        return FileQuestion(path=path, data=data, prompt=spec.prompt, job_type=spec.type, model=self._model)
+        return FileQuestion(
+            path=path, data=data, prompt=spec.prompt, job_type=spec.type, model=self._model, plan=self._plan
+        )
 
     async def _answer(self, repository: str, waiting: asyncio.Queue[_Question | None], tally: "_Tally") -> None:
         while (question := await waiting.get()) is not None:
@@ -213,7 +219,7 @@ class _Tally:
                 assert new_data is not None
                 await self._target.stage({path: new_data})
                 self._edited += 1
-            case LeftAlone(reason=reason):
+            case LeftAlone(reason=reason) | Reported(reason=reason):
                 self._reasons[reason] += 1
             case GaveUp():
                 self._failed[path] = outcome

@@ -10,10 +10,10 @@ from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.results.record import unpack_thread
 from cody_backends.postgres.texts import storable
 from cody_jobs.models import Page
-from cody_jobs.outcomes import ClaudeThread, Edited, FileOutcome, FileResult, KnownOutcome, LeftAlone, UsageTotals
+from cody_jobs.outcomes import Answered, ClaudeThread, FileOutcome, FileResult, KnownOutcome, UsageTotals
 
 _outcome = msgspec.json.Decoder(FileOutcome)
-_known = msgspec.json.Decoder(Edited | LeftAlone)
+_known = msgspec.json.Decoder(Answered)
 
 
 async def find_outcomes(connection: Connection, *, questions: Sequence[str]) -> dict[str, KnownOutcome]:

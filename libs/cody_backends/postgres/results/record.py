@@ -13,7 +13,7 @@ from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.results.events import append
 from cody_backends.postgres.texts import storable
 from cody_jobs.events import FileDone
-from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileRecord, GaveUp, LeftAlone
+from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileRecord, GaveUp, LeftAlone, Reported
 
 
 async def pack_thread(thread: ClaudeThread | None) -> bytes | None:
@@ -201,6 +201,8 @@ def _event(record: FileRecord) -> FileDone:
             result, detail = "edited", None
         case LeftAlone(reason=reason):
             result, detail = "unchanged", reason
+        case Reported(findings=findings, reason=reason):
+            result, detail = "reported", reason or f"{len(findings)} findings"
         case GaveUp(failure=failure):
             result, detail = "failed", failure.message
     return FileDone(
