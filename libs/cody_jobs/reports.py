@@ -55,7 +55,7 @@ class Estimate(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RunReport(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`remaining` is None where the plan has no completion query, or nothing was edited."""
+    """`remaining` is None where the plan has no completion query, or no file was a candidate."""
 
     remaining: Remaining | None = None
     checks: tuple[CheckResult, ...] = ()

@@ -42,8 +42,10 @@ REUSED = PlanRecord(
 )
 
 
-async def claim(store: ResultStore, owner: str = "one", *, attempt: int = 1, lease: timedelta = LEASE) -> PlanClaim:
-    return await store.claim_plan(JOB, owner=owner, attempt=attempt, lease=lease)
+async def claim(
+    store: ResultStore, owner: str = "one", *, asked: str = "plan", attempt: int = 1, lease: timedelta = LEASE
+) -> PlanClaim:
+    return await store.claim_plan(JOB, question=question(asked), owner=owner, attempt=attempt, lease=lease)
 
 
 async def events(store: ResultStore, job_id: str = JOB) -> list[EventBody]:
@@ -132,6 +134,16 @@ async def test_a_plan_that_somebody_wrote_takes_the_place_of_any_other(result_st
     assert await result_store.get_plan_thread(JOB) == thread("plan")
     assert (await events(result_store))[-1] == PlanEdited(by="ada")
     assert await result_store.find_plan(question("plan")) == KnownPlan(plan=PLAN, model="claude-x", job_id=JOB)
+
+
+async def test_an_amended_prompt_gets_a_plan_of_its_own(result_store: ResultStore) -> None:
+    await result_store.keep_plan(RECORD)
+    assert await claim(result_store, asked="amended") == PlanClaim(ours=True)
+    kept = await result_store.keep_plan(replace(RECORD, plan=OTHER_PLAN, question=question("amended")))
+    assert await claim(result_store, asked="amended") == PlanClaim(made=kept)
+    assert kept.plan == OTHER_PLAN
+    edited = await result_store.put_plan(JOB, PLAN, by="ada")
+    assert await claim(result_store, asked="amended again") == PlanClaim(made=edited)
 
 
 async def test_a_plan_can_be_written_before_any_worker_comes(result_store: ResultStore) -> None:

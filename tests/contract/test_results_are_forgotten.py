@@ -112,7 +112,7 @@ async def test_every_job_that_something_is_kept_of_is_listed_page_by_page(result
     await result_store.append_events("job-2", [JobCreated(repositories=1)] * 3)
     await result_store.put_patch("job-3", REPOSITORY, patch())
     await result_store.append_spans([span(0, job_id="job-4")])
-    await result_store.claim_plan("job-5", owner="worker", attempt=1, lease=MONTH)
+    await result_store.claim_plan("job-5", question="q", owner="worker", attempt=1, lease=MONTH)
     await result_store.put_report("job-6", REPOSITORY, RunReport())
 
     assert await result_store.list_job_ids(after=None, limit=2) == ["job-1", "job-2"]

@@ -66,10 +66,9 @@ class PostgresResultStore:
     async def drop_patch(self, job_id: str, repository: str) -> None:
         await self._database.run_statement(partial(patches.drop_patch, job_id=job_id, repository=repository))
 
-    async def claim_plan(self, job_id: str, *, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
-        return await self._database.run(
-            partial(plans.claim_plan, job_id=job_id, owner=owner, attempt=attempt, lease=lease)
-        )
+    async def claim_plan(self, job_id: str, *, question: str, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
+        claim = partial(plans.claim_plan, job_id=job_id, question=question, owner=owner, attempt=attempt, lease=lease)
+        return await self._database.run(claim)
 
     async def renew_plan_claim(self, job_id: str, *, owner: str, lease: timedelta) -> bool:
         return await self._database.run_statement(

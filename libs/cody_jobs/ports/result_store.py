@@ -49,9 +49,10 @@ class ResultStore(Protocol):
         """Forget the run's diff, if there is one: a later attempt found nothing to change."""
         ...
 
-    async def claim_plan(self, job_id: str, *, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
+    async def claim_plan(self, job_id: str, *, question: str, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
         """Take the making of the job's plan on, unless it is made, failed in this attempt, or is in the hands of
-        another owner whose lease lasts. The same owner may claim again."""
+        another owner whose lease lasts. The same owner may claim again. A plan of Claude's that answers another
+        question (the prompt was amended) is to be made anew; a plan of anybody else's holds whatever the question."""
         ...
 
     async def renew_plan_claim(self, job_id: str, *, owner: str, lease: timedelta) -> bool:
@@ -60,7 +61,7 @@ class ResultStore(Protocol):
 
     async def keep_plan(self, record: PlanRecord) -> JobPlan:
         """Store the plan, its conversation, its usage (under `PLAN_REPOSITORY`) and its `PlanMade` event, all or
-        nothing. Where there is a plan already, that one stays, and is returned; the usage is counted all the same.
+        nothing. Where there is a plan already that still holds, that one stays, and is returned; the usage is counted all the same.
         An answer that was paid for is found again by its question."""
         ...
 

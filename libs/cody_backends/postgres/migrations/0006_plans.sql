@@ -5,6 +5,8 @@ create table plans (
     plan json,
     source text,
     model text,
+    -- What Claude's answer was to: another prompt needs another plan.
+    question text,
     reused_from text,
     thread bytea,
     made_at timestamptz,

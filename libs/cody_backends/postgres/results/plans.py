@@ -21,14 +21,16 @@ _plan = msgspec.json.Decoder(Plan)
 _failure = msgspec.json.Decoder(Failure)
 
 
-async def claim_plan(connection: Connection, *, job_id: str, owner: str, attempt: int, lease: timedelta) -> PlanClaim:
-    claimed = await connection.fetchval(_CLAIM, job_id, owner, lease, attempt)
+async def claim_plan(
+    connection: Connection, *, job_id: str, question: str, owner: str, attempt: int, lease: timedelta
+) -> PlanClaim:
+    claimed = await connection.fetchval(_CLAIM, job_id, owner, lease, attempt, question)
     if claimed:
         return PlanClaim(ours=True)
     row = await connection.fetchrow("SELECT * FROM plans WHERE job_id = $1", job_id)
     if row is None:
         return PlanClaim()
-    if row["plan"] is not None:
+    if _holds(row, question):
         return PlanClaim(made=_plan_from(row))
     failed_now = row["failure"] is not None and row["failed_attempt"] >= attempt
     return PlanClaim(failure=_failure.decode(row["failure"]) if failed_now else None)
@@ -38,7 +40,7 @@ _CLAIM = """
     INSERT INTO plans (job_id, owner, lease_expires_at) VALUES ($1, $2, clock_timestamp() + $3::interval)
     ON CONFLICT (job_id) DO UPDATE
     SET owner = excluded.owner, lease_expires_at = excluded.lease_expires_at
-    WHERE plans.plan IS NULL
+    WHERE (plans.plan IS NULL OR (plans.source = 'claude' AND plans.question IS DISTINCT FROM $5))
         AND (plans.owner IS NULL OR plans.owner = $2 OR plans.lease_expires_at <= clock_timestamp())
         AND (plans.failed_attempt IS NULL OR plans.failed_attempt < $4)
     RETURNING true
@@ -49,7 +51,7 @@ async def renew_plan_claim(connection: Connection, *, job_id: str, owner: str, l
     renewed = await connection.fetchval(
         """
         UPDATE plans SET lease_expires_at = clock_timestamp() + $3::interval
-        WHERE job_id = $1 AND owner = $2 AND plan IS NULL
+        WHERE job_id = $1 AND owner = $2
         RETURNING true
         """,
         job_id,
@@ -68,7 +70,7 @@ async def keep_plan(connection: Connection, *, record: PlanRecord, thread: bytes
         return _plan_from(row)
     await _keep_known(connection, record, thread)
     await add_usage(connection, record.job_id, PLAN_REPOSITORY, _PATH, record.calls)
-    if row["plan"] is not None:
+    if _holds(row, record.question):
         return _plan_from(row)
     kept = await _store(connection, record, thread, mark)
     await append(connection, record.job_id, [_event(record)], mark)
@@ -80,7 +82,7 @@ async def _store(connection: Connection, record: PlanRecord, thread: bytes | Non
     row = await connection.fetchrow(
         """
         UPDATE plans
-        SET plan = $2, source = $3, model = $4, reused_from = $5, kept_by = $6, made_at = clock_timestamp(),
+        SET plan = $2, source = $3, model = $4, reused_from = $5, kept_by = $6, question = $8, made_at = clock_timestamp(),
             thread = coalesce($7, (SELECT thread FROM known_plans WHERE question = $8)),
             owner = NULL, lease_expires_at = NULL, failure = NULL, failed_attempt = NULL
         WHERE job_id = $1
@@ -137,7 +139,7 @@ async def fail_plan(connection: Connection, *, failed: FailedPlan, thread: bytes
         UPDATE plans
         SET owner = NULL, lease_expires_at = NULL, failure = $3, thread = coalesce($5, thread),
             failed_attempt = CASE WHEN $3::json IS NULL THEN failed_attempt ELSE $4 END
-        WHERE job_id = $1 AND owner = $2 AND plan IS NULL
+        WHERE job_id = $1 AND owner = $2
         """,
         failed.job_id,
         failed.owner,
@@ -180,6 +182,13 @@ async def find_plan(connection: Connection, *, question: str) -> KnownPlan | Non
     if row is None:
         return None
     return KnownPlan(plan=_plan.decode(row["plan"]), model=row["model"], job_id=row["job_id"])
+
+
+def _holds(row: Row, question: str | None) -> bool:
+    """A plan that answers another question was made for a prompt that has been replaced since."""
+    if row["plan"] is None:
+        return False
+    return row["source"] != PlanSource.CLAUDE or question is None or row["question"] == question
 
 
 def _plan_from(row: Row) -> JobPlan:
