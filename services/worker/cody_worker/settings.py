@@ -35,5 +35,28 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Folder for clones while they are worked on. Unset: the system's temporary folder."),
     ] = None
+    allow_unsandboxed_commands: Annotated[
+        bool,
+        Meta(
+            description="Run the commands of a job even where there is no sandbox for them: only where every target "
+            "repository and every client is trusted."
+        ),
+    ] = False
+    command_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="Time for each codemod or verify command of a job.")
+    ] = 600
+    command_memory_mb: Annotated[
+        int, Meta(ge=64, le=1_048_576, description="Memory for each command, with all that it starts.")
+    ] = 4_096
+    command_processes: Annotated[int, Meta(ge=16, le=65_536, description="Processes and threads of each command.")] = (
+        1_024
+    )
+    command_folders: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="More folders that commands may read, such as installations of languages, comma separated; "
+            "what is in their `bin` is found."
+        ),
+    ] = ()
     commit_author: Annotated[str, Meta(description="Name of the commits' author.")] = "Cody Batch"
     commit_email: Annotated[str, Meta(description="E-mail address of the commits' author.")] = "cody-batch@localhost"
