@@ -30,6 +30,19 @@ def changed_lines(before: bytes | None, after: bytes | None) -> ChangedLines | N
     return None if old is None or new is None else compare(old, new)
 
 
+_AROUND = 5
+"""Lines that a statement may begin before, or end after, the lines of it that differ."""
+
+
+def different_part(old: str, new: str) -> tuple[int, str, str]:
+    """The lines from the first to the last that differ, of both, with some around; and how many come before them."""
+    old_lines, new_lines = _lines(old), _lines(new)
+    start = max(_common(old_lines, new_lines) - _AROUND, 0)
+    end = max(_common(old_lines[start:][::-1], new_lines[start:][::-1]) - _AROUND, 0)
+    old_part, new_part = old_lines[start : len(old_lines) - end], new_lines[start : len(new_lines) - end]
+    return start, "\n".join(old_part), "\n".join(new_part)
+
+
 def compare(old: str, new: str) -> ChangedLines:
     old_lines, new_lines = _lines(old), _lines(new)
     start = _common(old_lines, new_lines)

@@ -8,15 +8,14 @@ from cody_worker.guards.change_too_large import change_too_large
 from cody_worker.guards.changed_lines import ChangedLines, changed_lines
 from cody_worker.guards.control_characters import became_binary, control_characters
 from cody_worker.guards.elided_code import elided_code
-from cody_worker.guards.finding import Change, Finding, GuardName, GuardRules
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, GuardRules
+from cody_worker.guards.new_dependency import new_dependencies
+from cody_worker.guards.new_url import new_urls
 from cody_worker.guards.protected_path import protected_path
 from cody_worker.guards.unsafe_path import is_link, unsafe_path
 from cody_worker.guards.weakened_tests import weakened_tests
 from cody_worker.guards.whitespace_churn import whitespace_churn
 from cody_worker.syntax import broken_syntax, language_of
-
-MOST_FINDINGS_OF_A_GUARD = 10
-"""Who reads ten knows enough; a hostile file may have a hundred thousand."""
 
 
 def check_change(change: Change, rules: GuardRules) -> list[Finding]:
@@ -46,8 +45,10 @@ def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[
     yield weakened_tests(change, lines)
     yield _found(whitespace_churn(lines, rules.prompt))
     yield _found(change_too_large(lines, rules.example, rules.matches))
+    yield new_dependencies(change.path, lines, rules)
     yield added_secrets(lines, change.path)
     yield control_characters(lines)
+    yield new_urls(lines, rules)
 
 
 def _syntax(change: Change) -> Finding | None:

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from cody_jobs.models import JobType
 
+MOST_FINDINGS_OF_A_GUARD = 10
+"""Who reads ten knows enough; a hostile file may have a hundred thousand."""
 _SHOWN_CHARACTERS = 120
 
 
@@ -22,6 +24,7 @@ class GuardName(StrEnum):
     NEW_DEPENDENCY = "new_dependency"
     SECRET_ADDED = "secret_added"  # noqa: S105 (a name)
     CONTROL_CHARACTERS = "control_characters"
+    NEW_URL = "new_url"
 
 
 class Finding(Struct, frozen=True, kw_only=True):

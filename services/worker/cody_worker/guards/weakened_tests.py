@@ -5,8 +5,8 @@ from collections import Counter
 
 from msgspec import Struct
 
-from cody_worker.guards.changed_lines import ChangedLines
-from cody_worker.guards.finding import Change, Finding, GuardName, shown
+from cody_worker.guards.changed_lines import ChangedLines, different_part
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, shown
 from cody_worker.guards.test_words import TEST_WORDS, TRIVIAL_ASSERTIONS, TestWords
 from cody_worker.syntax import Language, language_of
 from cody_worker.syntax.without_comments import without_comments
@@ -18,14 +18,19 @@ _TEST_NAME = re.compile(
     r"(?:^|/)(?:test[_-][^/]*|[^/]*[_.-](?:test|tests|spec|e2e|cy)\.[^/]+|[^/]*(?:Tests?|TestCase|Spec|Specs|IT)\.[^/.]+|"
     r"conftest\.py|tests?\.\w+)$"
 )
+_BLANK = re.compile(r"\s+")
+_COMMENT_MARK = re.compile(r"//|/\*|\*/|#|\"{3}|'{3}|=(?:begin|end)\b|__END__")
+_CLASS = re.compile(r"^class[ \t]", re.MULTILINE)
 _NAME_AFTER = re.compile(r"\b(\w+|`[^`\n]{1,100}`)[ \t]*\([^()]{0,300}\)[^;{}()]{0,200}\{")
 _TEST_CLASS = re.compile(r"^class[ \t]+(?:Test\w*|\w+[ \t]*\([^)\n]*TestCase\b)", re.MULTILINE)
 _OTHER_CLASS = re.compile(r"^class[ \t]+(?!Test)\w+[ \t]*(?:\((?![^)\n]*TestCase\b)[^)\n]*\))?:", re.MULTILINE)
 
 
 class _Found(Struct, frozen=True, kw_only=True):
-    """What a text has, each with the line of every match."""
+    """What a text has, each with the place of every match in it; before it are `start` lines that did not change."""
 
+    code: str
+    start: int
     tests: list[tuple[str, int]]
     skips: list[tuple[str, int]]
     assertions: int
@@ -43,21 +48,34 @@ def weakened_tests(change: Change, lines: ChangedLines) -> list[Finding]:
         return []
     if change.after is None:
         return [_finding(f"the test file {shown(change.path)} is deleted", None)]
+    if not _may_weaken(lines, words):
+        return []
     before, after = without_comments(language, lines.before), without_comments(language, lines.after)
-    found = _compare(_look(before, words), _look(after, words))
-    return found or (_hidden_classes(before, after) if language is Language.PYTHON else [])
+    start, old, new = different_part(before, after)
+    found = _compare(_look(old, words, start), _look(new, words, start))
+    return found or (_hidden_classes(old, new) if language is Language.PYTHON else [])
 
 
 def is_test_path(path: str) -> bool:
     return _TEST_FOLDER.search(path) is not None or _TEST_NAME.search(path) is not None
 
 
-def _look(code: str, words: TestWords) -> _Found:
+def _may_weaken(lines: ChangedLines, words: TestWords) -> bool:
+    """A quick look at the changed lines alone. What opens or closes a comment changes more than its own line."""
+    old, new = ("\n".join(line.text for line in changed) for changed in (lines.removed, lines.added))
+    if any(expression.search(text) for expression in (_COMMENT_MARK, _CLASS) for text in (old, new)):
+        return True
+    return bool(_compare(_look(old, words, 0), _look(new, words, 0)))
+
+
+def _look(code: str, words: TestWords, start: int) -> _Found:
     return _Found(
-        tests=[(_name(code, match), _line(code, match)) for match in words.tests.finditer(code)],
-        skips=[(match[0], _line(code, match)) for match in words.skips.finditer(code)],
+        code=code,
+        start=start,
+        tests=[(_name(code, match), match.start()) for match in words.tests.finditer(code)],
+        skips=[(match[0], match.start()) for match in words.skips.finditer(code)],
         assertions=sum(1 for _ in words.assertions.finditer(code)),
-        trivial=[(match[0], _line(code, match)) for match in TRIVIAL_ASSERTIONS.finditer(code)],
+        trivial=[(match[0], match.start()) for match in TRIVIAL_ASSERTIONS.finditer(code)],
     )
 
 
@@ -69,15 +87,18 @@ def _name(code: str, match: re.Match[str]) -> str:
     return after[1] if after is not None else match[0]
 
 
-def _line(code: str, match: re.Match[str]) -> int:
-    start = match.start() + len(match[0]) - len(match[0].lstrip())
-    return code.count("\n", 0, start) + 1
+def _line(found: _Found, place: int) -> int:
+    """The line of the first character from there on that is not blank."""
+    blank = _BLANK.match(found.code, place)
+    return found.start + found.code.count("\n", 0, blank.end() if blank else place) + 1
 
 
 def _compare(before: _Found, after: _Found) -> list[Finding]:
     findings = [*_lost_tests(before, after)]
     for what, old, new in (("keeps tests from running", before.skips, after.skips), _trivial(before, after)):
-        findings += [_finding(f"line {line} {what}: {shown(text)}", line) for text, line in _more(old, new)]
+        more = _more(old, new)[:MOST_FINDINGS_OF_A_GUARD]
+        lines = [(text, _line(after, place)) for text, place in more]
+        findings += [_finding(f"line {line} {what}: {shown(text)}", line) for text, line in lines]
     if after.assertions < before.assertions and not findings:
         message = f"the file has {after.assertions} assertions where it had {before.assertions}"
         findings.append(_finding(message, None))
@@ -91,19 +112,19 @@ def _trivial(before: _Found, after: _Found) -> tuple[str, list[tuple[str, int]],
 def _lost_tests(before: _Found, after: _Found) -> list[Finding]:
     if len(after.tests) >= len(before.tests):
         return []
-    text, line = (_more(after.tests, before.tests) or before.tests)[0]
+    text, place = (_more(after.tests, before.tests) or before.tests)[0]
     message = f"the file has {len(after.tests)} tests where it had {len(before.tests)}: {shown(text)!r} is gone"
-    return [_finding(message, line)]
+    return [_finding(message, _line(before, place))]
 
 
 def _more(old: list[tuple[str, int]], new: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """Those of `new` that `old` has not, as many as there are more of them."""
     left = Counter(text for text, _ in old)
     surplus: list[tuple[str, int]] = []
-    for text, line in new:
+    for text, place in new:
         left[text] -= 1
         if left[text] < 0:
-            surplus.append((text, line))
+            surplus.append((text, place))
     return surplus[: max(len(new) - len(old), 0)]
 
 
