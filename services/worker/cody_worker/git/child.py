@@ -12,9 +12,11 @@ from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import RunPatch
 from cody_worker.git.limits import GitLimits
+from cody_worker.git.look import find_matches
 from cody_worker.git.open_source import obey_nobody
 from cody_worker.git.scope import NotACandidate
 from cody_worker.git.shortages import needs_more_memory
+from cody_worker.git.staged_files import ChangedMeanwhile
 from cody_worker.git.target_repository import TargetRepository, checkout
 from cody_worker.git.wire import (
     HEADER,
@@ -30,13 +32,21 @@ from cody_worker.git.wire import (
     FileRead,
     FilesChosen,
     FilesStaged,
+    FindRemaining,
     Materialise,
     Materialised,
+    OtherRead,
     ReadFile,
+    ReadOther,
     Refused,
+    RemainingFound,
     Reply,
     Request,
+    SearchText,
     StageFiles,
+    StageTogether,
+    Stale,
+    TextFound,
     decode_request,
     decode_setup,
     frame,
@@ -74,6 +84,8 @@ def _answer(service: "_Service", body: bytes) -> bytes:
         return _failed(error)
     except NotACandidate as error:
         return frame(Refused(message=str(error)))
+    except ChangedMeanwhile as error:
+        return frame(Stale(message=str(error)))
     except MemoryError:
         gc.collect()
         return _failed(needs_more_memory())
@@ -101,15 +113,25 @@ class _Service:
             case ChooseFiles():
                 return FilesChosen(scope=self._repository.scope(request.rules))
             case ReadFile():
-                return FileRead(content=self._repository.read(request.path))
+                content = self._repository.read(request.path)
+                return FileRead(content=content, matches=find_matches(content, request.patterns))
+            case ReadOther():
+                return OtherRead(content=self._repository.read_other(request.path, staged=request.staged))
+            case SearchText():
+                return TextFound(found=self._repository.search(request.rules))
             case StageFiles():
                 self._repository.stage(request.changes)
+                return FilesStaged()
+            case StageTogether():
+                self._repository.stage_together(request.files)
                 return FilesStaged()
             case Materialise():
                 tree = self._repository.materialise(request.folder, base=request.base, limits=request.limits)
                 return Materialised(work_tree=tree)
             case Collect():
                 return Collected(changes=self._repository.collect(request.folder, request.limits))
+            case FindRemaining():
+                return RemainingFound(remaining=self._repository.find_remaining(request.rules))
             case Commit():
                 return Committed(patch=self._commit(request))
 

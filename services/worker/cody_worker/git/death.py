@@ -11,10 +11,14 @@ from cody_worker.git.wire import (
     ChooseFiles,
     Collect,
     Commit,
+    FindRemaining,
     Materialise,
     ReadFile,
+    ReadOther,
     Request,
+    SearchText,
     StageFiles,
+    StageTogether,
 )
 
 _SIGNAL_BASE = 128
@@ -23,8 +27,8 @@ _SIGNAL_BASE = 128
 def took_too_long(request: Request, setup: ChildSetup) -> JobFailed:
     """Another try can only help where a network was waited for."""
     message = f"{_doing(request)} took longer than GIT_SECONDS ({setup.limits.seconds:g} s)"
-    if isinstance(request, ChooseFiles) and request.rules.match is not None:
-        message += "; a `match` that backtracks without end would also do that"
+    if _matches_expressions(request):
+        message += "; a `match` that backtracks without end would also do that, or an expression of the plan"
     retryable = isinstance(request, CheckOut) and setup.source.url is not None
     return JobFailed(FailureCode.REPOSITORY_TOO_SLOW, message, retryable=retryable)
 
@@ -49,6 +53,15 @@ def explain_death(exit_code: int, request: Request, setup: ChildSetup) -> JobFai
             return JobFailed(FailureCode.REPOSITORY_UNREADABLE, message)
 
 
+def _matches_expressions(request: Request) -> bool:
+    if isinstance(request, FindRemaining) or (isinstance(request, ReadFile) and request.patterns):
+        return True
+    if not isinstance(request, ChooseFiles):
+        return False
+    plan = request.rules.plan
+    return request.rules.match is not None or bool(plan.matches or plan.leave_alone)
+
+
 def _ending(exit_code: int) -> str:
     try:
         return signal.Signals(exit_code - _SIGNAL_BASE).name
@@ -62,11 +75,13 @@ def _doing(request: Request) -> str:
             return "checking out"
         case ChooseFiles():
             return "examining the files"
-        case ReadFile():
+        case ReadFile() | ReadOther() | SearchText():
             return f"reading {request.path!r}"
         case Materialise():
             return "writing the work tree"
         case Collect():
             return "reading the work tree"
-        case StageFiles() | Commit():
+        case FindRemaining():
+            return "looking for what remains"
+        case StageFiles() | StageTogether() | Commit():
             return "writing the commit"

@@ -16,11 +16,14 @@ from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
+from cody_jobs.reports import Remaining
 from cody_runtime.fork_server import ForkedProcess, ForkServer
 from cody_worker.git.death import explain_death, took_too_long
 from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.look import Found, SearchRules
 from cody_worker.git.scope import NotACandidate, Scope, ScopeRules
 from cody_worker.git.scratch_folder import ScratchFolder, remove_abandoned
+from cody_worker.git.staged_files import ChangedMeanwhile, FileStage
 from cody_worker.git.wire import (
     HEADER,
     MAX_FRAME_BYTES,
@@ -36,13 +39,21 @@ from cody_worker.git.wire import (
     FileRead,
     FilesChosen,
     FilesStaged,
+    FindRemaining,
     Materialise,
     Materialised,
+    OtherRead,
     ReadFile,
+    ReadOther,
     Refused,
+    RemainingFound,
     Reply,
     Request,
+    SearchText,
     StageFiles,
+    StageTogether,
+    Stale,
+    TextFound,
     decode_reply,
     encode,
     frame,
@@ -148,12 +159,29 @@ class RepositoryProcess:
 
     async def read_file(self, path: str) -> bytes:
         """A candidate's bytes. Raises `NotACandidate` for any other path."""
-        return (await self._ask(ReadFile(path=path), FileRead)).content
+        return (await self.read_with_matches(path, ())).content
+
+    async def read_with_matches(self, path: str, patterns: tuple[str, ...]) -> FileRead:
+        """A candidate's bytes, and the lines that regular expressions match, which may backtrack without end."""
+        return await self._ask(ReadFile(path=path, patterns=patterns), FileRead)
+
+    async def read_other(self, path: str, *, staged: bool = False) -> bytes | None:
+        """Any text file, candidate or not, with what is staged or without; None where there is none."""
+        return (await self._ask(ReadOther(path=path, staged=staged), OtherRead)).content
+
+    async def search(self, rules: SearchRules) -> Found:
+        """Raises `NotACandidate` for a pattern that is none."""
+        return (await self._ask(SearchText(rules=rules), TextFound)).found
 
     async def stage(self, changes: Mapping[str, bytes]) -> None:
         """Hand over candidates' new bytes, to be part of the next commit; they need not be kept here any longer.
         Raises `NotACandidate`, and then takes none of them."""
         await self._ask(StageFiles(changes=changes), FilesStaged)
+
+    async def stage_together(self, files: tuple[FileStage, ...]) -> None:
+        """What belongs to one change, all of it or nothing. Raises `NotACandidate` for a file that may not be changed or
+        made, `ChangedMeanwhile` where a file is not what the change was made for."""
+        await self._ask(StageTogether(files=files), FilesStaged)
 
     async def materialise(
         self, folder: Path, *, base: bool = False, limits: WorkTreeLimits = _WORK_TREE_LIMITS
@@ -167,6 +195,10 @@ class RepositoryProcess:
         `scope` before the next `read_file` or `stage`. Raises `JobFailed(codemod_failed)` for what cannot be taken,
         and then takes nothing."""
         return (await self._ask(Collect(folder=str(folder), limits=limits), Collected)).changes
+
+    async def find_remaining(self, rules: ScopeRules) -> Remaining:
+        """What the plan's completion query matches in the files as they are staged."""
+        return (await self._ask(FindRemaining(rules=rules), RemainingFound)).remaining
 
     async def commit(
         self, changes: Mapping[str, bytes], *, branch: str, message: str, author: str, when: datetime
@@ -228,6 +260,8 @@ def _check(reply: Reply, kind: type[R]) -> R:
             raise JobFailed(reply.code, reply.message, retryable=reply.retryable)
         case Refused():
             raise NotACandidate(reply.message)
+        case Stale():
+            raise ChangedMeanwhile(reply.message)
         case _:
             raise JobFailed(FailureCode.INTERNAL_ERROR, f"the git child answered with {type(reply).__name__}")
 

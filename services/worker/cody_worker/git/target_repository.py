@@ -5,21 +5,25 @@ from datetime import datetime
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import ObjectType
 
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
+from cody_jobs.reports import Remaining
 from cody_worker.git.choose import choose_candidates
 from cody_worker.git.collect import collect, describe_changes
 from cody_worker.git.commits import point_branch, write_commit
+from cody_worker.git.find_remaining import find_remaining
 from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.look import Found, SearchRules, search_text
 from cody_worker.git.materialise import materialise
 from cody_worker.git.object_store import ObjectStore
 from cody_worker.git.open_source import open_source
 from cody_worker.git.patch import diff_trees
-from cody_worker.git.rewrite_tree import rewrite_tree
-from cody_worker.git.scope import Candidate, NotACandidate, Scope, ScopeRules
-from cody_worker.git.trees import FoundFile, check_tree_size, replace_blobs
+from cody_worker.git.rewrite_tree import REGULAR, rewrite_tree
+from cody_worker.git.scope import Candidate, NotACandidate, Scope, ScopeRules, SkipReason
+from cody_worker.git.skip_reasons import reason_by_path, text_of
+from cody_worker.git.staged_files import FileStage, StagedFiles
+from cody_worker.git.trees import FoundFile, check_tree_size
 from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 
@@ -47,7 +51,7 @@ class TargetRepository:
         self._base_root = root
         self._root = root
         self._candidates: dict[str, Candidate] = {}
-        self._staged: dict[str, bytes] = {}
+        self._staged = StagedFiles(store, root)
         self._written: dict[str, tuple[bytes, Mapping[bytes, FoundFile]]] = {}
 
     def scope(self, rules: ScopeRules) -> Scope:
@@ -55,7 +59,7 @@ class TargetRepository:
         end keeps this from returning."""
         scope = choose_candidates(self._store, self._root, rules)
         self._candidates = {candidate.path: candidate for candidate in scope.candidates}
-        self._staged.clear()
+        self._staged = StagedFiles(self._store, self._root)
         return scope
 
     def read(self, path: str) -> bytes:
@@ -67,7 +71,27 @@ class TargetRepository:
         for path in changes:
             self._candidate(path)
         for path, content in changes.items():
-            self._staged[path] = self._store.write(ObjectType.BLOB, content)
+            self._staged.replace(path.encode(), content)
+
+    def stage_together(self, files: tuple[FileStage, ...]) -> None:
+        """All of them or none: candidates that change or go, and new files. Raises `NotACandidate` for what is neither,
+        `ChangedMeanwhile` where a file is not what the change was made for."""
+        for file in files:
+            if file.before is not None:
+                self._candidate(file.path)
+        self._staged.stage(files)
+
+    def read_other(self, path: str, *, staged: bool) -> bytes | None:
+        """Any file that might be sent to Claude, candidate or not; None where there is none."""
+        raw = path.encode("utf-8", "surrogateescape")
+        if reason_by_path(raw, REGULAR) is not None:
+            return None
+        content = (self._staged if staged else StagedFiles(self._store, self._root)).read(raw)
+        return None if content is None or isinstance(text_of(content), SkipReason) else content
+
+    def search(self, rules: SearchRules) -> Found:
+        """As the last `collect` left the files, without what is staged."""
+        return search_text(self._store, self._root, rules)
 
     def materialise(self, folder: str, *, base: bool, limits: WorkTreeLimits) -> WorkTree:
         """Write the files with all that is staged, or those of the base commit, into the empty `folder`."""
@@ -82,8 +106,12 @@ class TargetRepository:
         changes = collect(self._store, files, Path(folder), limits)
         self._root = rewrite_tree(self._store, root, changes) if changes else root
         self._candidates.clear()
-        self._staged.clear()
+        self._staged = StagedFiles(self._store, self._root)
         return describe_changes(changes, files)
+
+    def find_remaining(self, rules: ScopeRules) -> Remaining:
+        """What the plan's completion query matches in the files with all that is staged."""
+        return find_remaining(self._store, self._staged_root(), rules)
 
     def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch:
         """One commit of all staged files on top of the base, and its patch. The same input gives the same commit id.
@@ -112,7 +140,7 @@ class TargetRepository:
         self._scratch.free()
 
     def _staged_root(self) -> bytes:
-        return replace_blobs(self._store, self._root, {path.encode(): blob for path, blob in self._staged.items()})
+        return self._staged.write_root()
 
     def _candidate(self, path: str) -> Candidate:
         candidate = self._candidates.get(path)

@@ -11,8 +11,11 @@ from msgspec import Struct
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
+from cody_jobs.reports import Remaining
 from cody_worker.git.limits import Checkout, GitLimits
+from cody_worker.git.look import Found, SearchRules
 from cody_worker.git.scope import Scope, ScopeRules
+from cody_worker.git.staged_files import FileStage
 from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 HEADER = struct.Struct("!I")
@@ -37,7 +40,25 @@ class ChooseFiles(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ReadFile(Struct, frozen=True, kw_only=True, tag=True):
+    """`patterns` are regular expressions whose matches are to be found in it."""
+
     path: str
+    patterns: tuple[str, ...] = ()
+
+
+class ReadOther(Struct, frozen=True, kw_only=True, tag=True):
+    """Any file, as it is staged or as it was before."""
+
+    path: str
+    staged: bool
+
+
+class SearchText(Struct, frozen=True, kw_only=True, tag=True):
+    rules: SearchRules
+
+
+class StageTogether(Struct, frozen=True, kw_only=True, tag=True):
+    files: tuple[FileStage, ...]
 
 
 class StageFiles(Struct, frozen=True, kw_only=True, tag=True):
@@ -57,6 +78,10 @@ class Collect(Struct, frozen=True, kw_only=True, tag=True):
     limits: WorkTreeLimits
 
 
+class FindRemaining(Struct, frozen=True, kw_only=True, tag=True):
+    rules: ScopeRules
+
+
 class Commit(Struct, frozen=True, kw_only=True, tag=True):
     branch: str
     message: str
@@ -73,7 +98,20 @@ class FilesChosen(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FileRead(Struct, frozen=True, kw_only=True, tag=True):
+    """`matches` are first and last lines, counted from 1."""
+
     content: bytes
+    matches: tuple[tuple[int, int], ...] = ()
+
+
+class OtherRead(Struct, frozen=True, kw_only=True, tag=True):
+    """None: there is no such file, or it is one that is never sent to Claude."""
+
+    content: bytes | None
+
+
+class TextFound(Struct, frozen=True, kw_only=True, tag=True):
+    found: Found
 
 
 class FilesStaged(Struct, frozen=True, kw_only=True, tag=True):
@@ -86,6 +124,10 @@ class Materialised(Struct, frozen=True, kw_only=True, tag=True):
 
 class Collected(Struct, frozen=True, kw_only=True, tag=True):
     changes: tuple[FileChange, ...]
+
+
+class RemainingFound(Struct, frozen=True, kw_only=True, tag=True):
+    remaining: Remaining
 
 
 class Committed(Struct, frozen=True, kw_only=True, tag=True):
@@ -106,8 +148,40 @@ class Refused(Struct, frozen=True, kw_only=True, tag=True):
     message: str
 
 
-Request = CheckOut | ChooseFiles | ReadFile | StageFiles | Materialise | Collect | Commit
-Reply = CheckedOut | FilesChosen | FileRead | FilesStaged | Materialised | Collected | Committed | Failed | Refused
+class Stale(Struct, frozen=True, kw_only=True, tag=True):
+    """A file has changed since it was asked about; nothing was staged."""
+
+    message: str
+
+
+Request = (
+    CheckOut
+    | ChooseFiles
+    | ReadFile
+    | ReadOther
+    | SearchText
+    | StageFiles
+    | StageTogether
+    | Materialise
+    | Collect
+    | FindRemaining
+    | Commit
+)
+Reply = (
+    CheckedOut
+    | FilesChosen
+    | FileRead
+    | OtherRead
+    | TextFound
+    | FilesStaged
+    | Materialised
+    | Collected
+    | RemainingFound
+    | Committed
+    | Failed
+    | Refused
+    | Stale
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_setup = msgspec.msgpack.Decoder(ChildSetup).decode
