@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import keyword
+import random
 import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -225,3 +226,13 @@ def test_edits_are_small_and_each_old_text_is_unique() -> None:
     assert minimal_edits("a\nb\nc", "a\nB\nc") == [("b", "B")]
     assert minimal_edits("x\nx\nx", "y\ny\ny") == [("x\nx\nx", "y\ny\ny")]
     assert minimal_edits("one", "o\nne") == [("one", "o\nne")]
+
+
+def test_edits_make_any_text_of_any_other() -> None:
+    chance = random.Random(5)
+    for _ in range(500):
+        before, after = (chance.choices("abc\n", weights=(1, 1, 1, 3), k=chance.randrange(1, 60)) for _ in range(2))
+        kept = chance.randrange(len(before))
+        old, new = "".join(before), "".join([*before[:kept], *after, *before[kept:][chance.randrange(3) :]])
+        edits = [Edit(old_text=one, new_text=other) for one, other in minimal_edits(old, new)]
+        assert apply_edits(old.encode(), edits).decode() == new, (old, new)

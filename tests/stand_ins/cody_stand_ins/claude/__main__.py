@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import pkgutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from cody_stand_ins.claude.faults import Faults, parse_fault
+from cody_stand_ins.claude.migrations import find_migration
 from cody_stand_ins.claude.server import StandIn
 
 
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     listener = socket.create_server((options.host, options.port), backlog=1_024)
     # Accepted sockets inherit it; without, every second write of a stream waits 40 ms for the client's ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stand_in = StandIn(options.key or ["stand-in-key"], faults)
+    stand_in = StandIn(options.key or ["stand-in-key"], faults, options.migrations)
     asyncio.run(_serve(stand_in, listener, until_stdin_ends=options.until_stdin_ends))
     return 0
 
@@ -81,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KIND[:times=N][:share=X][:path=REGEX][:retryAfter=S][:after=S][:lasts=S]",
         help="something that goes wrong; repeatable",
+    )
+    parser.add_argument(
+        "--migrations",
+        type=pkgutil.resolve_name,
+        default=find_migration,
+        metavar="MODULE:FUNCTION",
+        help="finds the rewrite for a task and a path, instead of the few that are built in",
     )
     parser.add_argument(
         "--until-stdin-ends", action="store_true", help="stop when the parent closes our stdin, or dies"

@@ -43,6 +43,23 @@ class FaultKind(StrEnum):
     WRONG_MATCH = "wrong-match"
     AMBIGUOUS_MATCH = "ambiguous-match"
     BROKEN_SYNTAX = "broken-syntax"
+    ELIDED = "elided"
+    CUT_BETWEEN_EDITS = "cut-between-edits"
+    REFORMATTED = "reformatted"
+    RESTYLED = "restyled"
+    WRONG_FILE = "wrong-file"
+    TEST_REMOVED = "test-removed"
+    TEST_WEAKENED = "test-weakened"
+    WORKFLOW_EDITED = "workflow-edited"
+    WORKFLOW_CREATED = "workflow-created"
+    INJECTION_FOLLOWED = "injection-followed"
+    INJECTED_CODE = "injected-code"
+    SECRET_ADDED = "secret-added"
+    BIDI_ADDED = "bidi-added"
+    DEPENDENCY_ADDED = "dependency-added"
+    NO_OP = "no-op"
+    HALF_DONE = "half-done"
+    FILE_DELETED = "file-deleted"
 
 
 STATUS_FAULTS: Mapping[FaultKind, tuple[int, str, str | None]] = {

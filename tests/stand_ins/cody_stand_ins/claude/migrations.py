@@ -8,11 +8,16 @@ The first that fits the task's text is used:
 4. Replace "A" with "B" (or by; quotes may be ", ' or `): A becomes B, everywhere, letter by letter.
 """
 
+import difflib
 import keyword
 import re
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 Rewrite = Callable[[str], str]
+FindRewrite = Callable[[str, str], Rewrite]
+"""By the task and the file's path. Raises `UnknownMigration`."""
 
 _REPLACE = re.compile(
     r"""replace\s+(?:every\s+|all\s+)?(["'`])(?P<old>.+?)\1\s+(?:with|by)\s+(["'`])(?P<new>.*?)\3""", re.I | re.S
@@ -141,39 +146,65 @@ def _closing_parenthesis(text: str, at: int) -> int | None:
     return None
 
 
+class _Run(Struct, frozen=True):
+    """The old lines from `start` to `end` become the new ones from `new_start` to `new_end` (all ends exclusive)."""
+
+    start: int
+    end: int
+    new_start: int
+    new_end: int
+
+
 def minimal_edits(before: str, after: str) -> list[tuple[str, str]]:
-    """Edits (old, new) that make `after` of `before`, both with as many lines: each old text occurs exactly once.
+    """Edits (old, new) that make `after` of `before`: each old text occurs exactly once.
 
     Runs of changed lines grow by neighbouring lines until they are unique; runs that meet become one.
     """
     old, new = before.split("\n"), after.split("\n")
-    if len(old) != len(new):
-        return [(before, after)] if before else []
-    runs = [(number, number + 1) for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
-    step = 1
-    while True:
+    runs, step = _changed(old, new), 1
+    while before:
         runs = _joined(runs)
-        grown = [run if _is_unique(before, old, run) else _grown(run, step, len(old)) for run in runs]
+        grown = [run if _is_unique(before, old, run) else _grown(run, step, old, new) for run in runs]
         if grown == runs:
-            return [("\n".join(old[a:b]), "\n".join(new[a:b])) for a, b in runs]
+            return [("\n".join(old[run.start : run.end]), "\n".join(new[run.new_start : run.new_end])) for run in runs]
         runs, step = grown, step * 2
+    return []
 
 
-def _is_unique(text: str, lines: Sequence[str], run: tuple[int, int]) -> bool:
-    sought = "\n".join(lines[run[0] : run[1]])
+def _changed(old: Sequence[str], new: Sequence[str]) -> list[_Run]:
+    if len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [_Run(number, number + 1, number, number + 1) for number, pair in pairs if pair[0] != pair[1]]
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [_Run(start, end, first, last) for kind, start, end, first, last in codes if kind != "equal"]
+
+
+def _is_unique(text: str, lines: Sequence[str], run: _Run) -> bool:
+    """Also: it has lines before and after. With none, a line feed would be left over, or missing."""
+    sought = "\n".join(lines[run.start : run.end])
     first = text.find(sought)
-    return bool(sought) and text.find(sought, first + 1) < 0
+    return bool(sought) and run.new_start < run.new_end and text.find(sought, first + 1) < 0
 
 
-def _grown(run: tuple[int, int], step: int, lines: int) -> tuple[int, int]:
-    return max(0, run[0] - step), min(lines, run[1] + step)
+def _grown(run: _Run, step: int, old: Sequence[str], new: Sequence[str]) -> _Run:
+    return _Run(
+        max(0, run.start - step),
+        min(len(old), run.end + step),
+        max(0, run.new_start - step),
+        min(len(new), run.new_end + step),
+    )
 
 
-def _joined(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in runs:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
+def _joined(runs: Sequence[_Run]) -> list[_Run]:
+    joined: list[_Run] = []
+    for run in runs:
+        while joined and run.start <= joined[-1].end:
+            run = _both(joined.pop(), run)
+        joined.append(run)
     return joined
+
+
+def _both(first: _Run, last: _Run) -> _Run:
+    """One that has grown over another has equal lines beyond it, as many of the old as of the new ones."""
+    over_start, over_end = max(0, first.start - last.start), max(0, first.end - last.end)
+    return _Run(first.start - over_start, last.end + over_end, first.new_start - over_start, last.new_end + over_end)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from cody_stand_ins.claude.conversation import Asked
 from cody_stand_ins.claude.faults import FaultKind
-from cody_stand_ins.claude.migrations import UnknownMigration, find_migration, minimal_edits
+from cody_stand_ins.claude.migrations import FindRewrite, UnknownMigration, find_migration, minimal_edits
 
 _NOT_IN_ANY_FILE = "a text that is in no file \u2063 of anybody"
 
@@ -20,12 +20,12 @@ class Reply(Struct, frozen=True, kw_only=True):
     stop: str
 
 
-def good_reply(asked: Asked, number: int) -> Reply:
-    """The migration of the task, applied to the file. `number` makes the tool call's id."""
+def good_reply(asked: Asked, number: int, find: FindRewrite = find_migration) -> Reply:
+    """The migration of the task, applied to the file. `number` makes the tool call's id, `find` knows migrations."""
     if asked.path is None or asked.text is None:
         return Reply(blocks=[_text("This stand-in only answers questions about one file.")], stop="end_turn")
     try:
-        after = find_migration(asked.task, asked.path)(asked.text)
+        after = find(asked.task, asked.path)(asked.text)
     except UnknownMigration:
         return leave(number, "The stand-in does not know this migration; only a real model can do it.")
     if after == asked.text:
@@ -33,9 +33,9 @@ def good_reply(asked: Asked, number: int) -> Reply:
     return edit(number, minimal_edits(asked.text, after))
 
 
-def bad_reply(kind: FaultKind, asked: Asked, number: int) -> Reply:
-    """For every fault that is an answer."""
-    good = good_reply(asked, number)
+def bad_reply(kind: FaultKind, asked: Asked, number: int, find: FindRewrite = find_migration) -> Reply:
+    """For every fault that is an answer of a wrong form."""
+    good = good_reply(asked, number, find)
     match kind:
         case FaultKind.CUT_OFF | FaultKind.CONTEXT_FULL:
             reason = "max_tokens" if kind is FaultKind.CUT_OFF else "model_context_window_exceeded"
@@ -56,11 +56,11 @@ def bad_reply(kind: FaultKind, asked: Asked, number: int) -> Reply:
 def _bad_use(kind: FaultKind, asked: Asked, number: int, good: Reply) -> Reply:
     match kind:
         case FaultKind.NOT_JSON:
-            return Reply(blocks=[_use(number, "edit_file", '{"edits": [}')], stop="tool_use")
+            return Reply(blocks=[tool_use(number, "edit_file", '{"edits": [}')], stop="tool_use")
         case FaultKind.WRONG_INPUT:
-            return Reply(blocks=[_use(number, "edit_file", {"edits": "all of them"})], stop="tool_use")
+            return Reply(blocks=[tool_use(number, "edit_file", {"edits": "all of them"})], stop="tool_use")
         case FaultKind.UNKNOWN_TOOL:
-            return Reply(blocks=[_use(number, "run_shell", {"command": "true"})], stop="tool_use")
+            return Reply(blocks=[tool_use(number, "run_shell", {"command": "true"})], stop="tool_use")
         case FaultKind.WRONG_MATCH:
             return edit(number, [(f"{_NOT_IN_ANY_FILE}", "x")])
         case FaultKind.AMBIGUOUS_MATCH:
@@ -76,11 +76,11 @@ def _bad_use(kind: FaultKind, asked: Asked, number: int, good: Reply) -> Reply:
 
 def edit(number: int, edits: list[tuple[str, str]]) -> Reply:
     given = {"edits": [{"old_text": old, "new_text": new} for old, new in edits]}
-    return Reply(blocks=[_use(number, "edit_file", given)], stop="tool_use")
+    return Reply(blocks=[tool_use(number, "edit_file", given)], stop="tool_use")
 
 
 def leave(number: int, reason: str) -> Reply:
-    return Reply(blocks=[_use(number, "leave_unchanged", {"reason": reason})], stop="tool_use")
+    return Reply(blocks=[tool_use(number, "leave_unchanged", {"reason": reason})], stop="tool_use")
 
 
 def _ambiguous(text: str) -> str:
@@ -89,7 +89,7 @@ def _ambiguous(text: str) -> str:
     return repeated[1] if repeated else _NOT_IN_ANY_FILE
 
 
-def _use(number: int, name: str, given: object) -> dict[str, Any]:
+def tool_use(number: int, name: str, given: object) -> dict[str, Any]:
     return {"type": "tool_use", "id": f"toolu_stand_in_{number:08d}", "name": name, "input": given}
 
 

@@ -11,7 +11,9 @@ from cody_stand_ins.claude.check_request import MODELS, model_info, what_is_wron
 from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, TokenUse, read_question
 from cody_stand_ins.claude.faults import BREAKS, STATUS_FAULTS, Fault, FaultChooser, FaultKind, Faults
 from cody_stand_ins.claude.limits import Limits
-from cody_stand_ins.claude.replies import Reply, bad_reply, good_reply
+from cody_stand_ins.claude.migrations import FindRewrite, find_migration
+from cody_stand_ins.claude.misbehave import bad_reply
+from cody_stand_ins.claude.replies import Reply, good_reply
 from cody_stand_ins.claude.stats import Tally
 from cody_stand_ins.claude.wire import (
     block_events,
@@ -38,8 +40,9 @@ class ConnectionCut(Exception):
 class StandIn:
     """Answers like the Claude API; forgets everything when it ends."""
 
-    def __init__(self, keys: Collection[str], faults: Faults) -> None:
+    def __init__(self, keys: Collection[str], faults: Faults, find: FindRewrite = find_migration) -> None:
         self._keys = frozenset(keys)
+        self.find = find
         self._faults = FaultChooser(faults)
         self._limits = Limits(faults, time.monotonic)
         self._cache = PromptCache()
@@ -167,12 +170,13 @@ class _Exchange:
             await asyncio.sleep(delay)
         if fault is not None and await self._fail_early(fault):
             return
-        bad = fault is not None and fault.kind not in BREAKS
-        reply = bad_reply(fault.kind, asked, self._stand_in.number) if fault and bad else self._good(asked)
-        await self._say(request, use, reply, fault)
+        await self._say(request, use, self._reply_to(asked, fault), fault)
 
-    def _good(self, asked: Asked) -> Reply:
-        return good_reply(asked, self._stand_in.number)
+    def _reply_to(self, asked: Asked, fault: Fault | None) -> Reply:
+        stand_in = self._stand_in
+        if fault is None or fault.kind in BREAKS:
+            return good_reply(asked, stand_in.number, stand_in.find)
+        return bad_reply(fault.kind, asked, stand_in.number, find=stand_in.find, seed=stand_in.faults.settings.seed)
 
     async def _has_room(self, request: MessagesRequest, use: TokenUse) -> bool:
         limits = self._stand_in.limits
