@@ -75,8 +75,10 @@ def _doing(request: Request) -> str:
             return "checking out"
         case ChooseFiles():
             return "examining the files"
-        case ReadFile() | ReadOther() | SearchText():
+        case ReadFile() | ReadOther():
             return f"reading {request.path!r}"
+        case SearchText():
+            return "searching the files"
         case Materialise():
             return "writing the work tree"
         case Collect():
