@@ -15,7 +15,7 @@ from cody_worker.guards.protected_path import protected_path
 from cody_worker.guards.unsafe_path import is_link, unsafe_path
 from cody_worker.guards.weakened_tests import weakened_tests
 from cody_worker.guards.whitespace_churn import whitespace_churn
-from cody_worker.syntax import broken_syntax, language_of
+from cody_worker.syntax import broken_syntax
 
 
 def check_change(change: Change, rules: GuardRules) -> list[Finding]:
@@ -41,7 +41,7 @@ def _content(change: Change, rules: GuardRules) -> Iterator[Finding]:
 
 def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[list[Finding]]:
     yield _found(_syntax(change))
-    yield elided_code(lines, language_of(change.path))
+    yield elided_code(lines, change.path)
     yield weakened_tests(change, lines)
     yield _found(whitespace_churn(lines, rules.prompt))
     yield _found(change_too_large(lines, rules.example, rules.matches))

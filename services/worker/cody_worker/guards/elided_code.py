@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from cody_worker.guards.changed_lines import ChangedLines, Line
 from cody_worker.guards.finding import Finding, GuardName, shown
-from cody_worker.syntax import Language
 
 _LONGEST_REMARK = 200
 _DOTS = r"(?:\.{3,}|…)"
@@ -58,7 +58,7 @@ _ONLY_DOTS = re.compile(rf"[\s\[({{<]*{_DOTS}[\s\])}}>]*")
 _COMMENT_LINE = re.compile(r"\{/\*|\{\{!--|<!--|/\*+|//+!?|#+|--+|;+|%+|\(\*|\*(?!/)|'(?=\s)|REM\s", re.IGNORECASE)
 _COMMENT_AFTER_CODE = re.compile(r"(?<=\s)(?:\{/\*|<!--|/\*+|//+|#+)(?=\s)")
 _COMMENT_END = re.compile(r"(?:\*+/\}?|--\}\}|-->|\*\)|#+)\s*$")
-_PROSE = frozenset({Language.MARKDOWN, None})
+_PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".asciidoc", ".org", ".textile"})
 _WORDS_OF_REMARKS = re.compile(
     r"\.{3}|…|rest|remain|existing|previous|original|unchanged|omitted|elided|truncated|snip|unmodified|same|identical|"
     r"change|other|else|keep|leave|insert|paste|brevity|lines?\s",
@@ -66,11 +66,12 @@ _WORDS_OF_REMARKS = re.compile(
 )
 
 
-def elided_code(lines: ChangedLines, language: Language | None) -> list[Finding]:
+def elided_code(lines: ChangedLines, path: str) -> list[Finding]:
     """What stood in the file before, in any place and indentation, is not reported."""
-    known = Counter(_remarks(lines.removed, language).values())
+    is_prose = _is_prose(path)
+    known = Counter(_remarks(lines.removed, is_prose=is_prose).values())
     findings: list[Finding] = []
-    for line, remark in _remarks(lines.added, language).items():
+    for line, remark in _remarks(lines.added, is_prose=is_prose).items():
         known[remark] -= 1
         if known[remark] < 0:
             message = f"line {line.number} stands for code that was left out: {shown(line.text)}"
@@ -78,31 +79,37 @@ def elided_code(lines: ChangedLines, language: Language | None) -> list[Finding]
     return findings
 
 
-def _remarks(lines: Iterable[Line], language: Language | None) -> dict[Line, str]:
-    found = ((line, _remark(line.text.strip(), language)) for line in lines)
+def _is_prose(path: str) -> bool:
+    """A name in capitals without a suffix is that of a README or a licence."""
+    name = PurePosixPath(path)
+    return name.suffix.lower() in _PROSE if name.suffix else name.name.isupper()
+
+
+def _remarks(lines: Iterable[Line], *, is_prose: bool) -> dict[Line, str]:
+    found = ((line, _remark(line.text.strip(), is_prose=is_prose)) for line in lines)
     return {line: remark for line, remark in found if remark is not None}
 
 
-def _remark(text: str, language: Language | None) -> str | None:
+def _remark(text: str, *, is_prose: bool) -> str | None:
     """The part of a line that says so."""
     if not _WORDS_OF_REMARKS.search(text[:_LONGEST_REMARK]):
         return None
     if len(text) <= _LONGEST_REMARK and _DOTTED_BARE.fullmatch(text):
         return text
-    comment = _comment(text, language)
+    comment = _comment(text, is_prose=is_prose)
     if comment is None or len(comment) > _LONGEST_REMARK:
         return None
     shapes = (_ONLY_DOTS, _DOTTED_REMARK, _REMARK)
     return comment if any(shape.fullmatch(comment) for shape in shapes) else None
 
 
-def _comment(text: str, language: Language | None) -> str | None:
+def _comment(text: str, *, is_prose: bool) -> str | None:
     """The comment of a line without its marks. In prose, only what HTML calls one: `#` and `*` mean other things."""
     whole = _COMMENT_LINE.match(text)
     if whole is not None:
-        is_prose = language in _PROSE and not whole[0].startswith(("<!--", "//", "/*"))
-        return None if is_prose or _is_bullet(whole[0], text) else _inside(text[whole.end() :])
-    if language in _PROSE or len(text) > 10 * _LONGEST_REMARK:
+        other = is_prose and not whole[0].startswith(("<!--", "//", "/*"))
+        return None if other or _is_bullet(whole[0], text) else _inside(text[whole.end() :])
+    if is_prose or len(text) > 10 * _LONGEST_REMARK:
         return None
     after_code = [*_COMMENT_AFTER_CODE.finditer(text)][-1:]
     return _inside(text[after_code[0].end() :]) if after_code else None
