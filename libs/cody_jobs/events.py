@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus
+from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus, SampledRepository
 from cody_jobs.plan import PlanSource
 
 
@@ -24,8 +24,29 @@ class DispatchDelayed(Struct, frozen=True, kw_only=True, tag="dispatch_delayed",
     reason: str
 
 
+class SampleChosen(Struct, frozen=True, kw_only=True, tag="sample_chosen", tag_field="kind", rename="camel"):
+    """`surveyed` repositories were looked at for it."""
+
+    surveyed: int
+    chosen: tuple[SampledRepository, ...]
+
+
+class ApprovalAwaited(Struct, frozen=True, kw_only=True, tag="approval_awaited", tag_field="kind", rename="camel"):
+    """The sample is done: what is queued waits until somebody approves."""
+
+    queued: int
+
+
+class JobApproved(Struct, frozen=True, kw_only=True, tag="job_approved", tag_field="kind", rename="camel"):
+    """`runs` of the sample were queued again."""
+
+    prompt_amended: bool
+    runs: int
+
+
 class JobRetried(Struct, frozen=True, kw_only=True, tag="job_retried", tag_field="kind", rename="camel"):
     runs: int
+    prompt_amended: bool = False
 
 
 class JobFinished(Struct, frozen=True, kw_only=True, tag="job_finished", tag_field="kind", rename="camel"):
@@ -59,7 +80,7 @@ class FilesChosen(Struct, frozen=True, kw_only=True, tag="files_chosen", tag_fie
 
 
 class FileDone(Struct, frozen=True, kw_only=True, tag="file_done", tag_field="kind", rename="camel"):
-    """`result` is the outcome's kind: edited, unchanged or failed; `detail` its reason or message, if any."""
+    """`result` is the outcome's kind: edited, unchanged, reported or failed; `detail` its reason or message, if any."""
 
     repository: str
     path: str
@@ -89,6 +110,9 @@ EventBody = (
     JobCreated
     | JobDispatched
     | DispatchDelayed
+    | SampleChosen
+    | ApprovalAwaited
+    | JobApproved
     | JobRetried
     | JobFinished
     | PlanMade

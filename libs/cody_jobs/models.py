@@ -128,9 +128,24 @@ class JobSpec(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=F
     protect_paths: tuple[str, ...] = ()
 
 
+class SampledRepository(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One repository of a job's sample, and why it is one."""
+
+    repository: str
+    why: str
+
+
+class FormerPrompt(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A prompt that another one has replaced."""
+
+    prompt: str
+    until: datetime
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """`fingerprint` identifies the request's content (for Idempotency-Key); `traceparent` is the W3C context of the
-    request that made the job; `attempt` counts how often its runs were handed to compute."""
+    request that made the job; `attempt` counts how often its runs were handed to compute. `sample` is empty until it
+    was chosen; `former_prompts` are in their order."""
 
     id: str
     spec: JobSpec
@@ -144,6 +159,14 @@ class Job(Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None
+    sample: tuple[SampledRepository, ...] = ()
+    approved: bool = False
+    former_prompts: tuple[FormerPrompt, ...] = ()
+
+    @property
+    def sampling(self) -> bool:
+        """Nothing but its sample is worked on yet."""
+        return self.spec.sample > 0 and not self.approved
 
 
 class NewJob(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from cody_jobs.models import (
     RunOutcome,
     RunResult,
     RunSucceeded,
+    SampledRepository,
 )
 from cody_jobs.ports import JobStore
 
@@ -44,7 +45,7 @@ def failed(
     return RunFailed(failure=failure, files=FileCounts(examined=1, candidates=1, failed=1))
 
 
-def new_job(*, job_id: str | None = None, fingerprint: str = "f1") -> NewJob:
+def new_job(*, job_id: str | None = None, fingerprint: str = "f1", sample: int = 0) -> NewJob:
     spec = JobSpec(
         name='Übung "1"',
         type=JobType.CODE_PATTERN_UPDATE,
@@ -52,6 +53,7 @@ def new_job(*, job_id: str | None = None, fingerprint: str = "f1") -> NewJob:
         include=("*.py", "!x"),
         match="a|b",
         model="claude-x",
+        sample=sample,
     )
     return NewJob(
         id=job_id or new_job_id(),
@@ -62,9 +64,9 @@ def new_job(*, job_id: str | None = None, fingerprint: str = "f1") -> NewJob:
     )
 
 
-async def create(store: JobStore, repositories: int | Sequence[str] = 3) -> Job:
+async def create(store: JobStore, repositories: int | Sequence[str] = 3, *, sample: int = 0) -> Job:
     chosen = names(repositories) if isinstance(repositories, int) else repositories
-    return await store.create_job(new_job(), chosen)
+    return await store.create_job(new_job(sample=sample), chosen)
 
 
 async def dispatch(store: JobStore, job_id: str, *, per_shard: int = 10) -> Attempt:
@@ -104,6 +106,30 @@ async def ended(store: JobStore, results: dict[str, RunResult]) -> Job:
     await do(store, job.id, results)
     end = await store.end_shard(job.id, 1, 0)
     assert end.job_ended_now
+    return end.job
+
+
+def sample_of(*repositories: str) -> tuple[SampledRepository, ...]:
+    return tuple(SampledRepository(repository=name, why=f"{name} is large") for name in repositories)
+
+
+async def pilot(store: JobStore, job_id: str, *chosen: str) -> None:
+    """The pilot's worker: dispatched, it chooses a sample and gives the other repositories back."""
+    attempt = await dispatch(store, job_id)
+    await store.record_sample(job_id, sample_of(*chosen))
+    for repository in (await store.get_shard(job_id, attempt.number, 0)).repositories:
+        if repository not in chosen:
+            await claim(store, job_id, repository)
+            await store.release_run(job_id, repository, owner=OWNER)
+
+
+async def sampled(store: JobStore, results: dict[str, RunResult], *, repositories: int = 8) -> Job:
+    """A job that awaits approval: its sample ended so."""
+    job = await create(store, repositories, sample=len(results))
+    await pilot(store, job.id, *results)
+    await do(store, job.id, results)
+    end = await store.end_shard(job.id, 1, 0)
+    assert end.awaits_approval_now
     return end.job
 
 

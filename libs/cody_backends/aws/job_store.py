@@ -8,7 +8,7 @@ knows its own change.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from cody_backends.aws.jobs import again, clean, create, dispatch, end, hold, read, shards
+from cody_backends.aws.jobs import again, approve, clean, create, dispatch, end, hold, read, samples, shards
 from cody_backends.aws.jobs.tables import Tables
 from cody_jobs.models import (
     Attempt,
@@ -21,9 +21,11 @@ from cody_jobs.models import (
     RunCounts,
     RunResult,
     RunStatus,
+    SampledRepository,
     Shard,
 )
-from cody_jobs.ports.job_store import LeaseRenewal, OpenShard, RecoveredRuns, ShardEnd
+from cody_jobs.ports.job_store import Approved, LeaseRenewal, OpenShard, RecoveredRuns, ShardEnd
+from cody_jobs.run_filter import PLAIN, RunFilter
 
 
 class DynamoJobStore:
@@ -85,6 +87,9 @@ class DynamoJobStore:
     async def finish_run(self, job_id: str, repository: str, *, owner: str, result: RunResult) -> RepositoryRun:
         return await hold.finish_run(self._tables, job_id=job_id, repository=repository, owner=owner, result=result)
 
+    async def record_sample(self, job_id: str, sample: Sequence[SampledRepository]) -> tuple[SampledRepository, ...]:
+        return await samples.record_sample(self._tables, job_id=job_id, sample=sample)
+
     async def end_shard(self, job_id: str, attempt: int, index: int) -> ShardEnd:
         return await end.end_shard(self._tables, job_id=job_id, attempt=attempt, index=index)
 
@@ -100,8 +105,11 @@ class DynamoJobStore:
     async def stop_job(self, job_id: str, *, status: JobStatus, failure: Failure | None) -> ShardEnd:
         return await end.stop_job(self._tables, job_id=job_id, status=status, failure=failure)
 
-    async def retry_job(self, job_id: str) -> int:
-        return await again.retry_job(self._tables, job_id=job_id)
+    async def retry_job(self, job_id: str, *, runs: RunFilter = PLAIN, prompt: str | None = None) -> int:
+        return await again.retry_job(self._tables, job_id=job_id, runs=runs, prompt=prompt)
+
+    async def approve_job(self, job_id: str, *, prompt: str | None, again: bool) -> Approved:
+        return await approve.approve_job(self._tables, job_id=job_id, prompt=prompt, again=again)
 
     async def set_pending(self, job_id: str) -> Job:
         return await again.set_pending(self._tables, job_id=job_id)

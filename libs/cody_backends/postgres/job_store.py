@@ -11,7 +11,7 @@ from functools import partial
 from uuid import uuid4
 
 from cody_backends.postgres.database import Database
-from cody_backends.postgres.jobs import again, clean, create, dispatch, end, hold, read
+from cody_backends.postgres.jobs import again, approve, clean, create, dispatch, end, hold, read, samples
 from cody_jobs.models import (
     Attempt,
     Failure,
@@ -23,9 +23,11 @@ from cody_jobs.models import (
     RunCounts,
     RunResult,
     RunStatus,
+    SampledRepository,
     Shard,
 )
-from cody_jobs.ports.job_store import LeaseRenewal, OpenShard, RecoveredRuns, ShardEnd
+from cody_jobs.ports.job_store import Approved, LeaseRenewal, OpenShard, RecoveredRuns, ShardEnd
+from cody_jobs.run_filter import PLAIN, RunFilter
 
 
 class PostgresJobStore:
@@ -99,6 +101,9 @@ class PostgresJobStore:
             partial(hold.finish_run, job_id=job_id, repository=repository, owner=owner, result=result)
         )
 
+    async def record_sample(self, job_id: str, sample: Sequence[SampledRepository]) -> tuple[SampledRepository, ...]:
+        return await self._database.run(partial(samples.record_sample, job_id=job_id, sample=sample))
+
     async def end_shard(self, job_id: str, attempt: int, index: int) -> ShardEnd:
         return await self._database.run(
             partial(end.end_shard, job_id=job_id, attempt=attempt, index=index, mark=uuid4())
@@ -122,8 +127,13 @@ class PostgresJobStore:
             partial(end.stop_job, job_id=job_id, status=status, failure=failure, mark=uuid4())
         )
 
-    async def retry_job(self, job_id: str) -> int:
-        return await self._database.run(partial(again.retry_job, job_id=job_id, mark=uuid4()))
+    async def retry_job(self, job_id: str, *, runs: RunFilter = PLAIN, prompt: str | None = None) -> int:
+        return await self._database.run(partial(again.retry_job, job_id=job_id, runs=runs, prompt=prompt, mark=uuid4()))
+
+    async def approve_job(self, job_id: str, *, prompt: str | None, again: bool) -> Approved:
+        return await self._database.run(
+            partial(approve.approve_job, job_id=job_id, prompt=prompt, again=again, mark=uuid4())
+        )
 
     async def set_pending(self, job_id: str) -> Job:
         return await self._database.run(partial(again.set_pending, job_id=job_id))

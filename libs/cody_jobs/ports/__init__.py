@@ -3,6 +3,7 @@
 from cody_jobs.ports.code_host import CloneSource, CodeHost
 from cody_jobs.ports.compute import Compute, ComputeRequest, ShardReport, ShardState
 from cody_jobs.ports.job_store import (
+    Approved,
     JobStore,
     LeaseRenewal,
     OpenShard,
@@ -16,6 +17,7 @@ from cody_jobs.ports.work_queue import DeadLetter, QueueDepth, ReceivedMessage, 
 
 __all__ = [
     "ApiToken",
+    "Approved",
     "CloneSource",
     "CodeHost",
     "Compute",

@@ -17,8 +17,10 @@ from cody_jobs.models import (
     RunCounts,
     RunResult,
     RunStatus,
+    SampledRepository,
     Shard,
 )
+from cody_jobs.run_filter import PLAIN, RunFilter
 
 
 class LeaseRenewal(Struct, frozen=True, kw_only=True):
@@ -29,10 +31,20 @@ class LeaseRenewal(Struct, frozen=True, kw_only=True):
 
 
 class ShardEnd(Struct, frozen=True, kw_only=True):
-    """`job_ended_now` is true for exactly one caller: the one whose call moved the job to its final status."""
+    """`job_ended_now` is true for exactly one caller: the one whose call moved the job to its final status;
+    `awaits_approval_now` for the one whose call ended the job's sample."""
 
     job: Job
     job_ended_now: bool
+    awaits_approval_now: bool = False
+
+
+class Approved(Struct, frozen=True, kw_only=True):
+    """`now` is false when the same approval was given before. `runs` were queued again by it."""
+
+    job: Job
+    runs: int
+    now: bool
 
 
 class OpenShard(Struct, frozen=True, kw_only=True):
@@ -94,6 +106,9 @@ class JobStore(Protocol):
         cannot take others with it again. An attempt that exists without a compute id (its dispatcher died) is
         returned `again` instead. None when there is nothing to hand over. A PENDING job that has no unfinished run
         (an operator set it back) gets its failed and cancelled runs queued again first.
+
+        Of a job that is `sampling`, only its sample is handed over. Before that is chosen, one shard, the pilot's, has
+        more repositories to choose from (`pilot_positions`), and there is no other as long as it is open.
         """
         ...
 
@@ -133,8 +148,14 @@ class JobStore(Protocol):
         """The run's final state. Raises `LeaseLost` when the owner does not hold it."""
         ...
 
+    async def record_sample(self, job_id: str, sample: Sequence[SampledRepository]) -> tuple[SampledRepository, ...]:
+        """Store which repositories the job's sample is, unless it was chosen before; the sample as it is stored.
+        Raises `IllegalTransition` when the job is not RUNNING, or not `sampling` (any more)."""
+        ...
+
     async def end_shard(self, job_id: str, attempt: int, index: int) -> ShardEnd:
         """Note that the shard's worker is done. When no run of the job is unfinished, the job ends, exactly once.
+        When it is `sampling`, and its sample has ended but not all of its runs, it waits for an approval instead.
         May be called again; that settles a job whose last worker died between its last run and this call."""
         ...
 
@@ -147,13 +168,14 @@ class JobStore(Protocol):
         ...
 
     async def list_jobs_to_dispatch(self, *, pending_for: timedelta, limit: int) -> list[str]:
-        """Ids of jobs PENDING and unchanged for that long, and of RUNNING jobs that have queued runs, or an attempt
-        without a compute id for that long."""
+        """Ids of jobs PENDING and unchanged for that long, and of RUNNING jobs that have queued runs (while they are
+        `sampling`: queued runs that `begin_attempt` would hand over), or an attempt without a compute id for that
+        long."""
         ...
 
     async def list_jobs_to_settle(self, *, limit: int) -> list[tuple[str, int, int]]:
-        """(job id, attempt, shard index) of RUNNING jobs without an unfinished run and without an open shard: an
-        `end_shard` for it ends the job."""
+        """(job id, attempt, shard index) of RUNNING jobs without an open shard, and without an unfinished run or, while
+        they are `sampling`, without one in their sample: an `end_shard` for it ends the job, or its sample."""
         ...
 
     async def stop_job(self, job_id: str, *, status: JobStatus, failure: Failure | None) -> ShardEnd:
@@ -161,9 +183,21 @@ class JobStore(Protocol):
         Raises `IllegalTransition` when it has ended already, except with the same status, which changes nothing."""
         ...
 
-    async def retry_job(self, job_id: str) -> int:
-        """Queue the failed and cancelled runs of an ended job again and make it PENDING; their number.
-        Raises `IllegalTransition` when the job has not ended, or has nothing to retry."""
+    async def retry_job(self, job_id: str, *, runs: RunFilter = PLAIN, prompt: str | None = None) -> int:
+        """Queue these runs of a job again that has ended or awaits approval, and make it PENDING; their number.
+
+        With `prompt`, that is the job's from now on (`amend_prompt`). While the job is `sampling`, only its sample is
+        worked on, as before. Raises `IllegalTransition` when the job has not ended, or has no such run.
+        """
+        ...
+
+    async def approve_job(self, job_id: str, *, prompt: str | None, again: bool) -> Approved:
+        """Let a job that awaits approval go on with all its repositories: it becomes PENDING.
+
+        With `prompt`, that is the job's from now on, and the failed runs of its sample are queued again; with `again`,
+        the succeeded ones too. Approving again the same way changes nothing. Raises `IllegalTransition` when the job
+        does not await approval, or was approved in another way.
+        """
         ...
 
     async def set_pending(self, job_id: str) -> Job:

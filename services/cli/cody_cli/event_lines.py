@@ -2,11 +2,13 @@
 
 from cody_cli.words import count, dollars
 from cody_jobs.events import (
+    ApprovalAwaited,
     DispatchDelayed,
     Event,
     EventBody,
     FileDone,
     FilesChosen,
+    JobApproved,
     JobCreated,
     JobDispatched,
     JobFinished,
@@ -16,6 +18,7 @@ from cody_jobs.events import (
     RunFinished,
     RunReturned,
     RunStarted,
+    SampleChosen,
 )
 from cody_jobs.plan import PlanSource
 
@@ -32,8 +35,14 @@ def describe(body: EventBody) -> str:
             return f"attempt {attempt}: handed to {count(shards, 'worker')}"
         case DispatchDelayed(reason=reason):
             return f"no workers yet, goes on being tried: {reason}"
-        case JobRetried(runs=runs):
-            return f"{count(runs, 'repository', 'repositories')} queued again"
+        case SampleChosen(chosen=chosen):
+            return f"sample chosen: {'; '.join(f'{one.repository} ({one.why})' for one in chosen)}"
+        case ApprovalAwaited(queued=queued):
+            return f"the sample is done: {count(queued, 'repository', 'repositories')} wait for an approval"
+        case JobApproved(prompt_amended=amended, runs=runs):
+            return f"approved{_amended(amended)}{_again(runs)}"
+        case JobRetried(runs=runs, prompt_amended=amended):
+            return f"{count(runs, 'repository', 'repositories')} queued again{_amended(amended)}"
         case JobFinished(status=status, failure=failure):
             return f"job {status.lower().replace('_', ' ')}{_because(failure.message if failure else None)}"
         case PlanMade():
@@ -72,6 +81,14 @@ def _run_line(run: RunFinished) -> str:
     outcome = run.outcome.replace("_", " ") if run.outcome else run.status.lower()
     files = f"{run.files.edited} edited, {run.files.unchanged} unchanged, {run.files.failed} failed"
     return f"{run.repository}: {outcome}: {files}{_because(run.failure.message if run.failure else run.reason)}"
+
+
+def _amended(prompt_amended: bool) -> str:  # noqa: FBT001 (an event's field)
+    return ", with an amended prompt" if prompt_amended else ""
+
+
+def _again(runs: int) -> str:
+    return f", {runs} of the sample again" if runs else ""
 
 
 def _because(reason: str | None) -> str:

@@ -5,9 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from cody_jobs.events import (
+    ApprovalAwaited,
     Event,
     FileDone,
     FilesChosen,
+    JobApproved,
     JobDispatched,
     JobFinished,
     JobRetried,
@@ -118,7 +120,9 @@ class JobProgress:
                 self.repository(name).end(finished, event.at)
             case JobDispatched():
                 self.status = JobStatus.RUNNING
-            case JobRetried():
+            case ApprovalAwaited():
+                self.status = JobStatus.AWAITING_APPROVAL
+            case JobRetried() | JobApproved():
                 self.status = JobStatus.PENDING
             case JobFinished(status=status, failure=failure):
                 self.status, self.failure = status, failure

@@ -18,9 +18,9 @@ def test_every_status_has_its_steps() -> None:
     assert set(RUN_STEPS) == set(RunStatus)
 
 
-def test_a_finished_success_is_final() -> None:
-    assert not JOB_STEPS[JobStatus.SUCCEEDED]
-    assert not RUN_STEPS[RunStatus.SUCCEEDED]
+def test_whatever_has_ended_can_only_be_begun_anew() -> None:
+    assert {following for status in JOB_ENDED for following in JOB_STEPS[status]} == {JobStatus.PENDING}
+    assert {following for status in RUN_ENDED for following in RUN_STEPS[status]} == {RunStatus.QUEUED}
 
 
 def test_every_unfinished_status_can_reach_an_end() -> None:

@@ -14,7 +14,7 @@ from cody_backends.aws.jobs.keys import page_key, pages_of
 from cody_backends.aws.jobs.tables import Tables, each, job_key, runs_key
 from cody_backends.aws.jobs.writes import Put, Update
 from cody_jobs.errors import IdempotencyConflict, JobRejected, Unavailable
-from cody_jobs.models import Job, JobStatus, NewJob
+from cody_jobs.models import Job, JobSpec, JobStatus, NewJob
 
 _PAGES_AT_ONCE = 16
 _TRIES = 3
@@ -25,7 +25,7 @@ _DELETION_SECONDS = 60.0
 async def create_job(tables: Tables, *, job: NewJob, repositories: Sequence[str]) -> Job:
     if not repositories or len(set(repositories)) < len(repositories):
         raise JobRejected("a job needs at least one repository, and each of them once")
-    _check_size(job)
+    check_size(job.spec)
     tables.remember_size(job.id, len(repositories))
     present = await _put_job(tables, job, len(repositories))
     if (present.job.fingerprint, present.job.repositories) != (job.fingerprint, len(repositories)):
@@ -35,9 +35,9 @@ async def create_job(tables: Tables, *, job: NewJob, repositories: Sequence[str]
     return await _finish_creating(tables, present.job, repositories)
 
 
-def _check_size(job: NewJob) -> None:
+def check_size(spec: JobSpec) -> None:
     """An item of DynamoDB holds 400 KB in all, counted in UTF-8."""
-    size = len(json_text(job.spec).encode())
+    size = len(json_text(spec).encode())
     if size > _LARGEST_SPEC:
         raise JobRejected(
             f"prompt and patterns take {size:,} bytes; at most {_LARGEST_SPEC:,} can be kept: shorten them"

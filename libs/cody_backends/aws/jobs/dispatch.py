@@ -21,13 +21,14 @@ from cody_backends.aws.jobs.items import (
 )
 from cody_backends.aws.jobs.keys import attempt_key, page_count
 from cody_backends.aws.jobs.pages import all_runs, names_at, names_on
+from cody_backends.aws.jobs.samples import ToHandOver, sample_to_hand_over
 from cody_backends.aws.jobs.shards import attempts_of, shards_of
 from cody_backends.aws.jobs.steps import NOT_ENDED, change_job, complete_step
 from cody_backends.aws.jobs.tables import Tables, each, job_key, runs_key
 from cody_backends.aws.jobs.write_shards import plan_of, write_shards
 from cody_backends.aws.jobs.writes import Put, Update
 from cody_jobs.errors import RunNotFound, Unavailable
-from cody_jobs.models import Attempt, Job, JobStatus, RunCounts, RunStatus
+from cody_jobs.models import Attempt, JobStatus, RunCounts, RunStatus
 from cody_jobs.ports.job_store import OpenShard
 
 _TRIES = 20
@@ -42,7 +43,7 @@ async def begin_attempt(tables: Tables, *, job_id: str, repositories_per_shard: 
         item = await complete_step(tables, await tables.job(job_id))
         if item.job.status not in _ACTIVE:
             return None
-        attempts, shards = await _so_far(tables, item.job)
+        attempts, shards = await _so_far(tables, item)
         waiting = _without_compute(attempts, shards)
         if waiting is not None:
             return await _hand_over_again(tables, item, waiting, shards, mark)
@@ -61,11 +62,11 @@ async def begin_attempt(tables: Tables, *, job_id: str, repositories_per_shard: 
     raise Unavailable(tables.service, f"job {job_id} is changed by others all the time")
 
 
-async def _so_far(tables: Tables, job: Job) -> tuple[list[AttemptItem], list[ShardItem]]:
+async def _so_far(tables: Tables, item: JobItem) -> tuple[list[AttemptItem], list[ShardItem]]:
     """Before its first attempt a job has neither: its runs are all implied."""
-    if job.attempt == 0:
+    if item.untouched:
         return [], []
-    return await asyncio.gather(attempts_of(tables, job.id), shards_of(tables, job.id))
+    return await asyncio.gather(attempts_of(tables, item.job.id), shards_of(tables, item.job.id))
 
 
 def _without_compute(attempts: Sequence[AttemptItem], shards: Sequence[ShardItem]) -> AttemptItem | None:
@@ -98,17 +99,16 @@ async def _make_running(tables: Tables, item: JobItem, mark: str) -> bool:
 
 async def _plan(tables: Tables, item: JobItem, counts: RunCounts, per_shard: int) -> AttemptItem | None:
     """Which runs are cut: decided once, and written down before any of them changes."""
-    job = item.job
-    queued, alone = await _queued(tables, job) if counts.queued else ([], [])
-    if not queued:
+    job, wanted = item.job, await _to_hand_over(tables, item, counts)
+    if not wanted.queued:
         return None
     plan = AttemptItem(
         job_id=job.id,
         number=job.attempt + 1,
         shards=0,
-        per_shard=per_shard,
-        queued=bitmap(queued, job.repositories),
-        alone=bitmap(alone, job.repositories),
+        per_shard=len(wanted.queued) if wanted.together else per_shard,
+        queued=bitmap(wanted.queued, job.repositories),
+        alone=bitmap(wanted.alone, job.repositories),
         compute_id=None,
         created_at=tables.clock(),
         mark=None,
@@ -116,14 +116,20 @@ async def _plan(tables: Tables, item: JobItem, counts: RunCounts, per_shard: int
     return msgspec.structs.replace(plan, shards=len(plan_of(plan)))
 
 
-async def _queued(tables: Tables, job: Job) -> tuple[list[int], list[int]]:
-    """Positions of queued runs, and of those that were lost before. Before the first attempt nobody had a run yet, but
-    a page may be missing: a job that was stopped while it was written, and set back by hand, is not begun."""
-    if job.attempt == 0:
+async def _to_hand_over(tables: Tables, item: JobItem, counts: RunCounts) -> ToHandOver:
+    """Queued runs, and those that were lost before. Before the first attempt nobody had a run yet, but a page may be
+    missing: a job that was stopped while it was written, and set back by hand, is not begun."""
+    job = item.job
+    if job.sampling:
+        return await sample_to_hand_over(tables, item, counts)
+    if not counts.queued:
+        return ToHandOver(queued=[], alone=[])
+    if item.untouched:
         await names_on(tables, job, range(page_count(job.repositories)))
-        return list(range(job.repositories)), []
+        return ToHandOver(queued=list(range(job.repositories)), alone=[])
     queued = [run for run in await all_runs(tables, job) if run.run.status is RunStatus.QUEUED]
-    return [run.run.position for run in queued], [run.run.position for run in queued if run.alone]
+    alone = [run.run.position for run in queued if run.alone]
+    return ToHandOver(queued=[run.run.position for run in queued], alone=alone)
 
 
 async def _freeze(tables: Tables, item: JobItem, attempt: AttemptItem, mark: str) -> bool:
@@ -194,11 +200,14 @@ async def list_jobs_to_dispatch(tables: Tables, *, pending_for: timedelta, limit
     async def waits(item: JobItem) -> bool:
         if item.job.status is JobStatus.PENDING:
             return item.job.updated_at <= before
-        attempts, shards = await _so_far(tables, item.job)
+        attempts, shards = await _so_far(tables, item)
         waiting = _without_compute(attempts, shards)
         if waiting is not None:
             return waiting.created_at <= before
-        return sum_counts(item.job.repositories, shards).queued > 0
+        counts = sum_counts(item.job.repositories, shards)
+        return (
+            bool((await sample_to_hand_over(tables, item, counts)).queued) if item.job.sampling else counts.queued > 0
+        )
 
     found = [item.job for item, is_waiting in zip(jobs, await each(jobs, waits, at_once=4), strict=True) if is_waiting]
     return [job.id for job in sorted(found, key=lambda job: job.updated_at)[:limit]]

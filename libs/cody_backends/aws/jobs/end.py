@@ -25,6 +25,7 @@ from cody_backends.aws.jobs.items import (
 )
 from cody_backends.aws.jobs.keys import run_key, shard_key
 from cody_backends.aws.jobs.pages import names_at
+from cody_backends.aws.jobs.samples import sample_is_done
 from cody_backends.aws.jobs.shards import (
     RunChange,
     attempts_of,
@@ -79,7 +80,8 @@ async def _settle(tables: Tables, job_id: str, mark: str) -> ShardEnd:
     shards = await shards_of(tables, job_id)
     counts = sum_counts(item.job.repositories, shards)
     if counts.unfinished:
-        return going_on
+        done = await sample_is_done(tables, item, counts)
+        return await _await_approval(tables, item, mark) if done else going_on
     status = job_status_at_end(counts)
     check_job_step(JobStatus.RUNNING, status)
     failure = await _failure_of(tables, item.job, shards, counts)
@@ -87,6 +89,14 @@ async def _settle(tables: Tables, job_id: str, mark: str) -> ShardEnd:
     if ended is None:
         return ShardEnd(job=(await tables.job(job_id)).job, job_ended_now=False)
     return ShardEnd(job=ended.job, job_ended_now=True)
+
+
+async def _await_approval(tables: Tables, item: JobItem, mark: str) -> ShardEnd:
+    check_job_step(JobStatus.RUNNING, JobStatus.AWAITING_APPROVAL)
+    waiting = await _change_still(tables, item, {"status": JobStatus.AWAITING_APPROVAL.value}, mark)
+    if waiting is None:
+        return ShardEnd(job=(await tables.job(item.job.id)).job, job_ended_now=False)
+    return ShardEnd(job=waiting.job, job_ended_now=False, awaits_approval_now=True)
 
 
 async def _end_job(
@@ -99,6 +109,11 @@ async def _end_job(
         "counts": json_text(counts),
         "expiresAt": expires_at(tables),
     }
+    return await _change_still(tables, item, change, mark)
+
+
+async def _change_still(tables: Tables, item: JobItem, change: dict[str, Value], mark: str) -> JobItem | None:
+    """Change a job in which no run can have changed since it was read."""
     return await change_job(
         tables,
         item,
@@ -234,13 +249,16 @@ async def list_jobs_to_settle(tables: Tables, *, limit: int) -> list[tuple[str, 
     await complete_old_sweeps(tables, older_than=older_than(tables, _OLD_SWEEP))
     running = [item for item in await active_jobs(tables) if item.job.status is JobStatus.RUNNING]
     settled = [item for item in running if item.open_shards == 0 and item.step is None]
-    found = await each(settled, lambda item: _to_settle(tables, item.job), at_once=4)
+    found = await each(settled, lambda item: _to_settle(tables, item), at_once=4)
     ordered = sorted(zip(settled, found, strict=True), key=lambda pair: pair[0].job.updated_at)
     return [last for _, last in ordered if last is not None][:limit]
 
 
-async def _to_settle(tables: Tables, job: Job) -> tuple[str, int, int] | None:
-    attempts = await attempts_of(tables, job.id)
-    if not attempts or sum_counts(job.repositories, await shards_of(tables, job.id)).unfinished:
+async def _to_settle(tables: Tables, item: JobItem) -> tuple[str, int, int] | None:
+    job, attempts = item.job, await attempts_of(tables, item.job.id)
+    if not attempts:
+        return None
+    counts = sum_counts(job.repositories, await shards_of(tables, job.id))
+    if counts.unfinished and not await sample_is_done(tables, item, counts):
         return None
     return job.id, attempts[-1].number, attempts[-1].shards - 1

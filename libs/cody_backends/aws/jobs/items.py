@@ -14,6 +14,7 @@ from cody_jobs.lifecycle import JOB_ENDED
 from cody_jobs.models import (
     Failure,
     FileCounts,
+    FormerPrompt,
     Job,
     JobSpec,
     JobStatus,
@@ -21,8 +22,10 @@ from cody_jobs.models import (
     RunCounts,
     RunOutcome,
     RunStatus,
+    SampledRepository,
     Shard,
 )
+from cody_jobs.run_filter import RunFilter
 
 Item = Mapping[str, Any]
 """An item's attributes as Python values: str, Decimal, bytes, bool, list, dict."""
@@ -45,7 +48,8 @@ class Step(StrEnum):
 
 class JobItem(Struct, frozen=True, kw_only=True):
     """`mark` is the call that made the last change of status, `step_mark` the one that began the step; `counts` are
-    known once a job has ended for good."""
+    known once a job has ended for good. `approval` is the mark of what was said. `rerun` says which runs were queued
+    again last (None: never but those that a plain retry means)."""
 
     job: Job
     open_shards: int
@@ -54,6 +58,13 @@ class JobItem(Struct, frozen=True, kw_only=True):
     mark: str | None
     requeued: int
     counts: RunCounts | None
+    approval: str | None = None
+    rerun: RunFilter | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """No run was ever written: each is implied by its page."""
+        return self.job.attempt == 0 and self.rerun is None
 
     @property
     def going(self) -> bool:
@@ -166,8 +177,11 @@ def job_from(item: Item) -> JobItem:
         created_at=time_from(item["createdAt"]),
         updated_at=updated_at,
         ended_at=(_time_or_none(item, "endedAt") or updated_at) if ended else None,
+        sample=msgspec.json.decode(item.get("sample", "[]"), type=tuple[SampledRepository, ...]),
+        approved="approval" in item,
+        former_prompts=msgspec.json.decode(item.get("formerPrompts", "[]"), type=tuple[FormerPrompt, ...]),
     )
-    counts = item.get("counts")
+    counts, rerun = item.get("counts"), item.get("rerun")
     return JobItem(
         job=job,
         open_shards=int(item["openShards"]),
@@ -176,6 +190,8 @@ def job_from(item: Item) -> JobItem:
         mark=item.get("mark"),
         requeued=int(item.get("requeued", 0)),
         counts=msgspec.json.decode(counts, type=RunCounts) if counts and ended else None,
+        approval=item.get("approval"),
+        rerun=msgspec.json.decode(rerun, type=RunFilter) if rerun else None,
     )
 
 

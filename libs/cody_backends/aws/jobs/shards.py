@@ -133,6 +133,8 @@ def _steps(change: RunChange) -> list[tuple[str, int]]:
         steps.append((COUNTERS[change.was.run.status], -1))
     if change.status in COUNTERS:
         steps.append((COUNTERS[change.status], 1))
+    if change.was.run.outcome is not None:
+        steps.append((COUNTERS[change.was.run.outcome], -1))
     if change.outcome is not None:
         steps.append((COUNTERS[change.outcome], 1))
     return steps

@@ -29,7 +29,8 @@ from cody_backends.aws.jobs.tables import Tables, each, job_key
 from cody_backends.aws.jobs.writes import Check, Update, Value
 from cody_jobs.errors import Unavailable
 from cody_jobs.lifecycle import RUN_ENDED
-from cody_jobs.models import RunCounts, RunStatus
+from cody_jobs.models import RepositoryRun, RunCounts, RunStatus
+from cody_jobs.run_filter import PLAIN, RunFilter
 from cody_runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -58,8 +59,8 @@ async def sweep(tables: Tables, item: JobItem) -> None:
 
     Before a job's first attempt there is no run to write: all of them are implied, and cancelled by the counts alone.
     """
-    cancelled: dict[str, Value] = {"endedAt": tables.now()}
-    if item.job.attempt and not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, cancelled):
+    ended: dict[str, Value] = {"endedAt": tables.now()}
+    if not item.untouched and not await _change_all(tables, item, _is_unfinished, RunStatus.CANCELLED, ended):
         return
     if not await _close_all(tables, item):
         return
@@ -72,7 +73,10 @@ def _all_ended(counts: RunCounts) -> RunCounts:
 
 
 async def requeue(tables: Tables, item: JobItem) -> None:
-    """Failed and cancelled runs start from nothing. A run that was lost before stays alone in its shard."""
+    """Runs start from nothing. One that was lost before stays alone in its shard."""
+    runs = item.rerun or PLAIN
+    if item.job.attempt == 0 and not await _write_cancelled(tables, item, runs):
+        return
     anew: dict[str, Value] = {
         "reason": None,
         "failure": None,
@@ -84,16 +88,28 @@ async def requeue(tables: Tables, item: JobItem) -> None:
         "startedAt": None,
         "endedAt": None,
     }
-    if await _change_all(tables, item, _is_to_repeat, RunStatus.QUEUED, anew):
+    if await _change_all(tables, item, lambda run: runs.takes(run.run), RunStatus.QUEUED, anew):
         await end_step(tables, item, {})
+
+
+async def _write_cancelled(tables: Tables, item: JobItem, runs: RunFilter) -> bool:
+    """Runs that a stop has cancelled by the counts alone, as they were never written, would all be queued again by
+    the job's status: those that are not meant are written down. False when the step is over."""
+    if runs.is_plain:
+        return True
+    ended: dict[str, Value] = {"endedAt": tables.now()}
+    return await _change_all(
+        tables, item, lambda run: not run.written and not runs.takes(cancelled(run)), RunStatus.CANCELLED, ended
+    )
+
+
+def cancelled(run: RunItem) -> RepositoryRun:
+    """An implied run as a stop has left it."""
+    return run.run if run.written else msgspec.structs.replace(run.run, status=RunStatus.CANCELLED)
 
 
 def _is_unfinished(run: RunItem) -> bool:
     return run.run.status not in RUN_ENDED
-
-
-def _is_to_repeat(run: RunItem) -> bool:
-    return run.run.status in {RunStatus.FAILED, RunStatus.CANCELLED}
 
 
 async def _change_all(

@@ -42,8 +42,8 @@ async def _finish_creating(database: Database, job_id: str, repositories: Sequen
 async def _insert_job(connection: Connection, *, job: NewJob, repositories: int) -> Job:
     await connection.execute(
         """
-        INSERT INTO jobs (id, spec, status, repositories, fingerprint, submitted_by, traceparent)
-        VALUES ($1, $2, 'CREATING', $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        INSERT INTO jobs (id, spec, status, repositories, fingerprint, submitted_by, traceparent, sample_size)
+        VALUES ($1, $2, 'CREATING', $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
         """,
         job.id,
         job.spec,
@@ -51,6 +51,7 @@ async def _insert_job(connection: Connection, *, job: NewJob, repositories: int)
         job.fingerprint,
         storable(job.submitted_by),
         storable(job.traceparent),
+        job.spec.sample,
     )
     return job_from(await find_job_row(connection, job.id))
 

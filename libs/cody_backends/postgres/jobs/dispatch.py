@@ -5,23 +5,24 @@ from datetime import timedelta
 from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.jobs.again import queue_again
 from cody_backends.postgres.jobs.read import has_unfinished
-from cody_backends.postgres.jobs.rows import find_job_row, lock_job_row, shard_from
+from cody_backends.postgres.jobs.rows import find_job_row, job_from, lock_job_row, shard_from
+from cody_backends.postgres.jobs.samples import positions_for_pilot, positions_of_sample
 from cody_jobs.errors import RunNotFound
 from cody_jobs.lifecycle import check_job_step
-from cody_jobs.models import Attempt, JobStatus, Shard
+from cody_jobs.models import Attempt, Job, JobStatus, Shard
 from cody_jobs.ports.job_store import OpenShard
 
 
 async def begin_attempt(connection: Connection, *, job_id: str, repositories_per_shard: int) -> Attempt | None:
     """A second call finds the attempt that the first one made, as it has no compute id yet."""
-    job = await lock_job_row(connection, job_id)
-    status = JobStatus(job["status"])
+    job = job_from(await lock_job_row(connection, job_id))
+    status = job.status
     if status not in {JobStatus.PENDING, JobStatus.RUNNING}:
         return None
     attempt = await _attempt_without_compute(connection, job_id)
     if attempt is None and status is JobStatus.PENDING and not await has_unfinished(connection, job_id):
         await queue_again(connection, job_id)
-    attempt = attempt or await _cut(connection, job_id, job["attempt"] + 1, repositories_per_shard)
+    attempt = attempt or await _next_attempt(connection, job, repositories_per_shard)
     if status is JobStatus.PENDING or attempt is not None:
         await _make_running(connection, job_id, status, attempt)
     return attempt
@@ -58,17 +59,34 @@ async def _attempt_without_compute(connection: Connection, job_id: str) -> Attem
     return Attempt(job_id=job_id, number=row["number"], shards=row["shards"], compute_id=None, again=True)
 
 
-async def _cut(connection: Connection, job_id: str, number: int, repositories_per_shard: int) -> Attempt | None:
-    shards = await connection.fetchval(_CUT, job_id, number, repositories_per_shard)
-    return Attempt(job_id=job_id, number=number, shards=shards, compute_id=None, again=False) if shards else None
+async def _next_attempt(connection: Connection, job: Job, repositories_per_shard: int) -> Attempt | None:
+    if not job.sampling:
+        return await _cut(connection, job, repositories_per_shard)
+    if job.sample:
+        only = await positions_of_sample(connection, job)
+        return await _cut(connection, job, repositories_per_shard, only=only)
+    only = await positions_for_pilot(connection, job)
+    return await _cut(connection, job, len(only), only=only, together=True) if only else None
+
+
+async def _cut(
+    connection: Connection, job: Job, per_shard: int, *, only: list[int] | None = None, together: bool = False
+) -> Attempt | None:
+    """`only` these positions; `together`, also those that were lost before."""
+    number = job.attempt + 1
+    shards = await connection.fetchval(_CUT, job.id, number, per_shard, only, together)
+    return Attempt(job_id=job.id, number=number, shards=shards, compute_id=None, again=False) if shards else None
 
 
 _CUT = """
-    WITH queued AS (
+    WITH chosen AS (
+        SELECT repository, position, alone AND NOT $5 AS alone FROM repository_runs
+        WHERE job_id = $1 AND status = 'QUEUED' AND ($4::integer[] IS NULL OR position = ANY ($4::integer[]))
+    ), queued AS (
         SELECT repository, position, alone,
             row_number() OVER (PARTITION BY alone ORDER BY position) - 1 AS place,
             count(*) FILTER (WHERE NOT alone) OVER () AS packed
-        FROM repository_runs WHERE job_id = $1 AND status = 'QUEUED'
+        FROM chosen
     ), placed AS (
         SELECT repository, position,
             (CASE WHEN alone THEN (packed + $3 - 1) / $3 + place ELSE place / $3 END)::integer AS shard
@@ -119,10 +137,19 @@ async def list_compute_ids(connection: Connection, *, job_id: str) -> list[str]:
 async def list_jobs_to_dispatch(connection: Connection, *, pending_for: timedelta, limit: int) -> list[str]:
     rows = await connection.fetch(
         """
-        SELECT id FROM jobs
+        SELECT id FROM jobs CROSS JOIN LATERAL (
+            SELECT approval IS NULL AND sample_size > 0 AS sampling,
+                EXISTS (SELECT FROM shards WHERE job_id = id AND ended_at IS NULL) AS at_work
+        ) AS phase
         WHERE status = 'PENDING' AND updated_at <= now() - $1::interval
             OR status = 'RUNNING' AND (
-                EXISTS (SELECT FROM repository_runs WHERE job_id = id AND repository_runs.status = 'QUEUED')
+                EXISTS (
+                    SELECT FROM repository_runs AS run WHERE run.job_id = id AND run.status = 'QUEUED' AND (
+                        NOT sampling
+                        OR repository IN (SELECT json_array_elements(sample) ->> 'repository')
+                        OR json_array_length(sample) = 0 AND NOT at_work
+                    )
+                )
                 OR EXISTS (
                     SELECT FROM attempts
                     WHERE attempts.job_id = id AND compute_id IS NULL AND attempts.created_at <= now() - $1::interval

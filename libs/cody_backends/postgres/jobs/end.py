@@ -10,6 +10,7 @@ from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.jobs.hold import worker_lost
 from cody_backends.postgres.jobs.read import count_runs, has_unfinished
 from cody_backends.postgres.jobs.rows import find_job_row, job_from, lock_job_row, steps_to
+from cody_backends.postgres.jobs.samples import sample_is_done
 from cody_backends.postgres.texts import storable_failure
 from cody_jobs.errors import IllegalTransition, RunNotFound
 from cody_jobs.lifecycle import DISPATCHES_ALLOWED, LOSSES_ALLOWED, check_job_step, job_status_at_end
@@ -48,13 +49,26 @@ async def _close_shard(connection: Connection, job_id: str, attempt: int, index:
 
 async def _settle(connection: Connection, job_id: str, mark: UUID) -> None:
     """Each shard's last run is committed before its call of `end_shard`, and these calls take turns by the lock on
-    the job: the last one sees that nothing is unfinished."""
+    the job: the last one sees that nothing is unfinished, or nothing of the job's sample."""
     if await has_unfinished(connection, job_id):
+        if await sample_is_done(connection, job_from(await find_job_row(connection, job_id))):
+            check_job_step(JobStatus.RUNNING, JobStatus.AWAITING_APPROVAL)
+            await _await_approval(connection, job_id, mark)
         return
     counts = (await count_runs(connection, job_ids=[job_id]))[job_id]
     status = job_status_at_end(counts)
     check_job_step(JobStatus.RUNNING, status)
     await _end_job(connection, job_id, status, await _failure_of(connection, job_id, counts), mark)
+
+
+async def _await_approval(connection: Connection, job_id: str, mark: UUID) -> None:
+    await connection.execute(
+        """
+        UPDATE jobs SET status = 'AWAITING_APPROVAL', updated_at = clock_timestamp(), changed_by = $2 WHERE id = $1
+        """,
+        job_id,
+        mark,
+    )
 
 
 async def stop_job(
@@ -107,7 +121,9 @@ async def _end_job(connection: Connection, job_id: str, status: JobStatus, failu
 
 async def _shard_end(connection: Connection, job_id: str, mark: UUID) -> ShardEnd:
     row = await find_job_row(connection, job_id)
-    return ShardEnd(job=job_from(row), job_ended_now=row["changed_by"] == mark)
+    job, changed_now = job_from(row), row["changed_by"] == mark
+    awaits = job.status is JobStatus.AWAITING_APPROVAL
+    return ShardEnd(job=job, job_ended_now=changed_now and not awaits, awaits_approval_now=changed_now and awaits)
 
 
 async def _failure_of(connection: Connection, job_id: str, counts: RunCounts) -> Failure | None:
@@ -218,7 +234,13 @@ async def list_jobs_to_settle(connection: Connection, *, limit: int) -> list[tup
             AND NOT EXISTS (SELECT FROM shards WHERE job_id = id AND ended_at IS NULL)
             AND NOT EXISTS (
                 SELECT FROM repository_runs AS run
-                WHERE run.job_id = id AND run.status IN ('QUEUED', 'DISPATCHED', 'RUNNING')
+                WHERE run.job_id = id AND run.status IN ('QUEUED', 'DISPATCHED', 'RUNNING') AND (
+                    run.status <> 'QUEUED'
+                    OR approval IS NOT NULL
+                    OR sample_size = 0
+                    OR json_array_length(sample) = 0
+                    OR repository IN (SELECT json_array_elements(sample) ->> 'repository')
+                )
             )
         ORDER BY updated_at LIMIT $1
         """,

@@ -6,7 +6,19 @@ from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.texts import storable
 from cody_jobs.errors import JobNotFound, RunNotFound
 from cody_jobs.lifecycle import JOB_ENDED, RUN_STEPS
-from cody_jobs.models import Failure, FileCounts, Job, JobSpec, JobStatus, RepositoryRun, RunOutcome, RunStatus, Shard
+from cody_jobs.models import (
+    Failure,
+    FileCounts,
+    FormerPrompt,
+    Job,
+    JobSpec,
+    JobStatus,
+    RepositoryRun,
+    RunOutcome,
+    RunStatus,
+    SampledRepository,
+    Shard,
+)
 
 
 def job_from(row: Row) -> Job:
@@ -26,6 +38,9 @@ def job_from(row: Row) -> Job:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         ended_at=(row["ended_at"] or row["updated_at"]) if ended else None,
+        sample=msgspec.json.decode(row["sample"], type=tuple[SampledRepository, ...]),
+        approved=row["approval"] is not None,
+        former_prompts=msgspec.json.decode(row["former_prompts"], type=tuple[FormerPrompt, ...]),
     )
 
 
