@@ -114,6 +114,7 @@ _DYNAMODB = {
 
 _MOTO = "moto copies whole tables for every transaction, and has to be asked one request at a time"
 _LEFT_OUT = {
+    ("DynamoDB on moto", "dozens_of_transactions"): _MOTO,
     ("DynamoDB on moto", "many_at_once"): _MOTO,
     ("DynamoDB on moto", "thousands_of_transactions"): _MOTO,
     ("DynamoDB Local, answers lost", "thousands_of_transactions"): "the same, twice: smaller jobs do it, too",
