@@ -179,8 +179,8 @@ class RepositoryProcess:
         await self._ask(StageFiles(changes=changes), FilesStaged)
 
     async def stage_together(self, files: tuple[FileStage, ...]) -> None:
-        """What belongs to one change, all of it or nothing. Raises `NotACandidate` for a file that may not be changed or
-        made, `ChangedMeanwhile` where a file is not what the change was made for."""
+        """What belongs to one change, all of it or nothing. Raises `NotACandidate` for a file that may not be changed
+        or made, `ChangedMeanwhile` where a file is not what the change was made for."""
         await self._ask(StageTogether(files=files), FilesStaged)
 
     async def materialise(
