@@ -26,6 +26,8 @@ _NEVER_WANTED = frozenset(
 )
 """What programs leave behind, whether or not the repository says so; what it has of these itself is its own."""
 _CHUNK = 1 << 20
+_MOST_LEVELS = 200
+"""Of new folders: nobody needs more, and each one costs a look at the whole way down to it."""
 
 
 class _Found(NamedTuple):
@@ -148,6 +150,8 @@ def _walk(folder: Path, files: Mapping[bytes, FoundFile], limits: WorkTreeLimits
                 is_folder = entry.is_dir(follow_symlinks=False)
                 is_wanted = is_new_wanted and not _is_ignored(path, rules, is_folder=is_folder)
                 if is_folder and (is_wanted or path in known):
+                    if path not in known and path.count(b"/") >= _MOST_LEVELS:
+                        raise _refused(path, f"it is more than {_MOST_LEVELS} folders deep")
                     stack.append((path + b"/", _with_rules(rules, folder, path + b"/"), is_wanted))
                 elif not is_folder and (is_wanted or path in files):
                     yield _Found(path, entry.stat(follow_symlinks=False))
