@@ -8,7 +8,7 @@ from cody_worker.guards.change_too_large import change_too_large
 from cody_worker.guards.changed_lines import ChangedLines, changed_lines
 from cody_worker.guards.control_characters import became_binary, control_characters
 from cody_worker.guards.elided_code import elided_code
-from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, GuardRules
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, GuardRules, shown
 from cody_worker.guards.new_dependency import new_dependencies
 from cody_worker.guards.new_url import new_urls
 from cody_worker.guards.protected_path import protected_path
@@ -16,6 +16,7 @@ from cody_worker.guards.unsafe_path import is_link, unsafe_path
 from cody_worker.guards.weakened_tests import weakened_tests
 from cody_worker.guards.whitespace_churn import whitespace_churn
 from cody_worker.syntax import broken_syntax
+from cody_worker.syntax.syntax_errors import SHOWN_CHARACTERS
 
 
 def check_change(change: Change, rules: GuardRules) -> list[Finding]:
@@ -40,7 +41,7 @@ def _content(change: Change, rules: GuardRules) -> Iterator[Finding]:
 
 
 def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[list[Finding]]:
-    yield _found(_syntax(change))
+    yield _found(_syntax(change, lines.after))
     yield elided_code(lines, change.path)
     yield weakened_tests(change, lines)
     yield _found(whitespace_churn(lines, rules.prompt))
@@ -51,13 +52,21 @@ def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[
     yield new_urls(lines, rules)
 
 
-def _syntax(change: Change) -> Finding | None:
+def _syntax(change: Change, text: str) -> Finding | None:
     if change.after is None:
         return None
     broken = broken_syntax(change.path, change.before, change.after)
     if broken is None:
         return None
-    return Finding(guard=GuardName.SYNTAX_ERRORS, message=broken, line=_line_of(broken))
+    line = _line_of(broken)
+    return Finding(guard=GuardName.SYNTAX_ERRORS, message=_quoting_safely(broken, text, line), line=line)
+
+
+def _quoting_safely(message: str, text: str, line: int | None) -> str:
+    """A parser quotes the line as it is."""
+    lines = text.split("\n")[line - 1 : line] if line else []
+    quoted = "".join(lines).strip()
+    return message.replace(quoted[:SHOWN_CHARACTERS], shown(quoted)) if quoted else message
 
 
 def _line_of(message: str) -> int | None:

@@ -5,10 +5,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from cody_jobs.models import JobType
+from cody_worker.guards.secret_shapes import without_secrets
 
 MOST_FINDINGS_OF_A_GUARD = 10
 """Who reads ten knows enough; a hostile file may have a hundred thousand."""
 _SHOWN_CHARACTERS = 120
+_READ_CHARACTERS = 4_000
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
 
 class GuardName(StrEnum):
@@ -60,6 +63,11 @@ class GuardRules(Struct, frozen=True, kw_only=True):
 
 
 def shown(text: str) -> str:
-    """A piece of a file as a message may quote it: cut, and with nothing that a terminal or a reader would not see."""
-    cut = text.strip()[:_SHOWN_CHARACTERS]
-    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in cut)
+    """A piece of a file as a message may quote it: without secrets, cut, and with nothing that a terminal or a reader
+    would not see."""
+    cut = without_secrets(text.strip()[:_READ_CHARACTERS])[:_SHOWN_CHARACTERS]
+    return "".join(character if _is_seen(character) else f"\\u{ord(character):04x}" for character in cut)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and character not in _BLANK_LETTERS

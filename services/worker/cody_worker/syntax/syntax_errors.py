@@ -9,7 +9,7 @@ from cody_worker.syntax.parse_tree import parse_tree
 
 _ERRORS = "(ERROR) @error (MISSING) @missing"
 _NEWER_PYTHON = "(type_alias_statement) @newer (type_parameter) @newer"
-_SHOWN = 120
+SHOWN_CHARACTERS = 120
 
 
 class SyntaxFault(Struct, frozen=True, kw_only=True):
@@ -48,4 +48,4 @@ def has_newer_python(data: bytes) -> bool:
 def _fault(node: tree_sitter.Node, lines: list[bytes]) -> SyntaxFault:
     row = node.start_point[0]
     text = lines[row].decode(errors="replace").strip() if row < len(lines) else ""
-    return SyntaxFault(line=row + 1, text=text[:_SHOWN], missing=node.type if node.is_missing else None)
+    return SyntaxFault(line=row + 1, text=text[:SHOWN_CHARACTERS], missing=node.type if node.is_missing else None)
