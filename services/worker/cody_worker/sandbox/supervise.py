@@ -225,12 +225,21 @@ def _make_group(controller: str, names: tuple[str, ...], value: int) -> Path | N
             group.mkdir()
         except OSError:
             continue
+        _remove_left_groups(parent, controller)
         for name in names:
             with contextlib.suppress(OSError):
                 (group / name).write_text(str(value))
                 return group
         group.rmdir()
     return None
+
+
+def _remove_left_groups(parent: Path, controller: str) -> None:
+    """Those of supervisors that were killed."""
+    for group in parent.glob(f"cody-{controller}-*"):
+        if not Path("/proc", group.name.rpartition("-")[2]).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def _parents_of_groups(controller: str) -> Iterator[Path]:
