@@ -53,6 +53,7 @@ class Lane:
         self._share = NOTHING
         self._share_until = 0.0
         self._not_before = 0.0
+        self._overloaded_until = float("-inf")
         self._limits: RoomLimits | None = None
         self._last_share = LastShare(shared.minute)
         self._own: OwnRoomStore | None = None
@@ -77,6 +78,8 @@ class Lane:
         """For the store, with the next turn or soon. A pause holds at once."""
         self._news = together(self._news, news)
         self._pause(news.pause)
+        if news.overloaded:  # the window has been cut already
+            self._overloaded_until = self._shared.clock() + news.pause
         (self._shared.at_once if news.pause else self._shared.soon)()
 
     async def hand_in(self) -> None:
@@ -125,9 +128,9 @@ class Lane:
     def _heed(self, turn: Turn) -> None:
         # Those who waited for the same end do not come back at the same moment.
         self._pause(turn.pause * self._shared.chance.uniform(1.0, 1.1))
-        if turn.overloaded:
-            now = self._shared.clock()
-            self.window.cut(now - turn.pause, now)
+        if turn.overloaded and (now := self._shared.clock()) > self._overloaded_until:
+            self.window.cut(now, now)
+            self._overloaded_until = now + turn.pause
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
