@@ -38,12 +38,14 @@ Block = TextBlock | ToolUse
 
 class ClaudeRequest(Struct, frozen=True, kw_only=True):
     """`messages` are the whole conversation, a `system` one first if there is one; `tools` is the JSON list of the
-    Messages API. `max_output_tokens` includes what Claude thinks."""
+    Messages API. `max_output_tokens` includes what Claude thinks. With `parallel_calls`, a reply may
+    have several tool calls."""
 
     model: str
     messages: tuple[ThreadMessage, ...]
     tools: Raw
     max_output_tokens: int
+    parallel_calls: bool = False
 
 
 class ClaudeReply(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,10 @@ class ClaudeFailed(JobFailed):
     ) -> None:
         super().__init__(code, message, retryable=retryable)
         self.calls = calls
+
+
+class PromptTooLong(ClaudeFailed):
+    """The conversation does not fit the model's context, or the API's limit in bytes; a shorter one may."""
 
 
 class NoMoreAnswers(ClaudeFailed):

@@ -235,7 +235,7 @@ class _Client:
             messages=cast("list[MessageParam]", [_param(message) for message in rest]),
             tools=cast("list[ToolParam]", msgspec.json.decode(request.tools)),
             # Not "any": models that always think refuse to be forced. A reply without a tool call is asked again.
-            tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+            tool_choice={"type": "auto", "disable_parallel_tool_use": not request.parallel_calls},
             stream=True,
         )
 

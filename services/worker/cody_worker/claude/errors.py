@@ -1,5 +1,6 @@
 """The SDK's errors end here: either there is a point in trying again, or the job or the file has failed."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from cody_jobs.models import FailureCode
 from cody_runtime.logs import censor_text
-from cody_worker.claude.claude import ClaudeFailed, NoMoreAnswers
+from cody_worker.claude.claude import ClaudeFailed, NoMoreAnswers, PromptTooLong
 from cody_worker.claude.read_stream import BrokenStream
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _SPENDING = frozenset({"contract_spend_limit_reached", "enforced_spend_limit_reached"})
 _ON_HOLD = "organization_on_hold"
 _SHOWN = 300
+_TOO_LONG = re.compile(r"prompt is too long|exceed\w* (?:the )?(?:model's )?(?:maximum )?context|too many tokens", re.I)
 
 
 class Trouble(StrEnum):
@@ -77,7 +79,8 @@ def _judge_status(error: "APIStatusError", model: str) -> TryAgain | ClaudeFaile
         return _not_found(error, model)
     if _passes_by_itself(error):
         return TryAgain(reason=f"Claude answered {_kind(error)}", after=_retry_after(error), trouble=_trouble(error))
-    return _bad_request(f"Claude refused the request ({error.status_code}): {_words(error)}")
+    message = f"Claude refused the request ({error.status_code}): {_words(error)}"
+    return PromptTooLong(FailureCode.CLAUDE_BAD_REQUEST, message) if _is_too_long(error) else _bad_request(message)
 
 
 def _not_found(error: "APIStatusError", model: str) -> ClaudeFailed:
@@ -106,6 +109,11 @@ def _trouble(error: "APIStatusError") -> Trouble:
     if error.status_code == 529 or error.type == "overloaded_error":
         return Trouble.OVERLOAD
     return Trouble.OTHER
+
+
+def _is_too_long(error: "APIStatusError") -> bool:
+    """The API has no code of its own for a prompt above the context, only words."""
+    return error.status_code == 413 or _TOO_LONG.search(_words(error)) is not None
 
 
 def _kind(error: "APIStatusError") -> str:
