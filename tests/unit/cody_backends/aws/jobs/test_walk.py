@@ -17,9 +17,10 @@ from cody_backends.aws.jobs.writes import Update
 from cody_backends.aws.settings import AwsSettings
 from cody_jobs.errors import JobRejected, LeaseLost
 from cody_jobs.lifecycle import JOB_ENDED
-from cody_jobs.models import Failure, FailureCode, JobStatus
+from cody_jobs.models import Failure, FailureCode, JobStatus, RunOutcome
 from cody_jobs.ports import JobStore
-from tests.contract.jobs import LEASE, NO_CHANGES, PATCH, create, failed, names
+from cody_jobs.run_filter import RunFilter
+from tests.contract.jobs import LEASE, NO_CHANGES, PATCH, create, failed, names, sample_of
 from tests.servers.aws_server import AwsServer
 from tests.support.dynamodb_tables import create_tables, tables_of
 from tests.support.job_books import check_books
@@ -152,6 +153,16 @@ class Walk:
     async def retry(self, process: Process) -> None:
         await process.store.retry_job(self.job_id)
 
+    async def retry_succeeded(self, process: Process) -> None:
+        outcome = self.chance.choice((RunOutcome.PATCH, RunOutcome.NO_CHANGES))
+        await process.store.retry_job(self.job_id, runs=RunFilter(outcomes=(outcome,)), prompt=process.name)
+
+    async def choose(self, process: Process) -> None:
+        await process.store.record_sample(self.job_id, sample_of(self._any_run(), self._any_run()))
+
+    async def approve(self, process: Process) -> None:
+        await process.store.approve_job(self.job_id, prompt=process.name, again=self.chance.random() < 0.5)
+
     async def set_pending(self, process: Process) -> None:
         await process.store.set_pending(self.job_id)
 
@@ -197,9 +208,14 @@ class Walk:
                     await self._work(attempt.number, attempt.shards)
             for job_id, attempt, index in await store.list_jobs_to_settle(limit=10):
                 told += (await store.end_shard(job_id, attempt, index)).job_ended_now
+            if (await store.get_job(self.job_id)).status is JobStatus.AWAITING_APPROVAL:
+                await store.approve_job(self.job_id, prompt=None, again=False)
         return told
 
     async def _work(self, attempt: int, shards: int) -> None:
+        job = await self.store.get_job(self.job_id)
+        if job.sampling:
+            await self.store.record_sample(self.job_id, job.sample or sample_of(names(REPOSITORIES)[0]))
         for index in range(shards):
             for repository in (await self.store.get_shard(self.job_id, attempt, index)).repositories:
                 try:
@@ -219,6 +235,9 @@ STEPS_OF_A_WALK: Mapping[str, tuple[Callable[[Walk, Process], Awaitable[None]], 
     "recover": (Walk.recover, 2),
     "stop": (Walk.stop, 1),
     "retry": (Walk.retry, 2),
+    "retry_succeeded": (Walk.retry_succeeded, 1),
+    "choose": (Walk.choose, 3),
+    "approve": (Walk.approve, 1),
     "set_pending": (Walk.set_pending, 1),
     "set_by_hand": (Walk.set_by_hand, 1),
     "look": (Walk.look, 3),
@@ -226,12 +245,12 @@ STEPS_OF_A_WALK: Mapping[str, tuple[Callable[[Walk, Process], Awaitable[None]], 
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_the_books_are_right_at_every_step_of_a_walk(dynamodb_local: AwsServer, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "sample"), [(1, 0), (2, 2)])
+async def test_the_books_are_right_at_every_step_of_a_walk(dynamodb_local: AwsServer, seed: int, sample: int) -> None:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(dynamodb_local.dynamodb())
         walk = Walk(client, await stack.enter_async_context(create_tables(client, dynamodb_local)), seed)
-        walk.job_id = (await create(walk.store, REPOSITORIES)).id
+        walk.job_id = (await create(walk.store, REPOSITORIES, sample=sample)).id
 
         for _ in range(STEPS):
             await walk.step()
