@@ -18,6 +18,7 @@ from cody_backends.postgres.connection import OwnConnection
 from cody_backends.postgres.database import Database, Operation
 from cody_backends.postgres.embedded.server import EmbeddedServer
 from cody_backends.postgres.job_store import PostgresJobStore
+from cody_backends.postgres.money_store import PostgresMoneyStore
 from cody_backends.postgres.open_database import open_database
 from cody_backends.postgres.result_store import PostgresResultStore
 from cody_backends.postgres.results.spans import SpanBounds
@@ -26,6 +27,7 @@ from cody_backends.postgres.work_queue import PostgresWorkQueue
 from cody_backends.settings import BackendSettings
 from cody_jobs.models import JobStatus
 from cody_jobs.ports import JobStore, ResultStore, TokenStore, WorkQueue
+from cody_jobs.ports.money_store import MoneyStore
 from tests.servers.aws_server import AwsServer
 from tests.support.dynamodb_tables import EveryAnswerLost, InTurn, use_tables
 from tests.support.sqs_queues import use_queues
@@ -52,6 +54,8 @@ _EMPTY = "; ".join(
         "spans",
         "api_tokens",
         "claude_room",
+        "money_accounts",
+        "money_reservations",
     )
 )
 
@@ -207,6 +211,11 @@ def result_store(request: pytest.FixtureRequest) -> ResultStore:
 def small_span_store(request: pytest.FixtureRequest) -> ResultStore:
     """Keeps 100 spans, looked after at every 10th."""
     return PostgresResultStore(_database_of(request), span_bounds=SpanBounds(spans=100, trim_every=10))
+
+
+@pytest.fixture(params=_ADAPTERS)
+def money_store(request: pytest.FixtureRequest) -> MoneyStore:
+    return PostgresMoneyStore(_database_of(request))
 
 
 @pytest.fixture(params=_ADAPTERS)

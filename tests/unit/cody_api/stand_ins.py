@@ -6,6 +6,7 @@ from typing import cast
 
 from cody_backends.open_backends import Backends
 from cody_jobs.ports import ApiToken, JobStore, ResultStore, Role, RoomStore, TokenStore, WorkQueue
+from cody_jobs.ports.money_store import MoneyStore
 
 SECRET = "cody_known"
 
@@ -41,4 +42,5 @@ def backends_without_stores(role: Role) -> Backends:
         results=cast("ResultStore", NotCalled()),
         tokens=cast("TokenStore", OneToken(role)),
         rooms=cast("RoomStore", NotCalled()),
+        money=cast("MoneyStore", NotCalled()),
     )

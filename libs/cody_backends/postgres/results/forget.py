@@ -45,6 +45,12 @@ _STATEMENTS = (
     "DELETE FROM patches WHERE ctid = ANY (ARRAY (SELECT ctid FROM patches WHERE job_id = $1 LIMIT $2))",
     "DELETE FROM plans WHERE job_id = $1 AND $2::integer > 0",
     "DELETE FROM run_reports WHERE ctid = ANY (ARRAY (SELECT ctid FROM run_reports WHERE job_id = $1 LIMIT $2))",
+    """
+    DELETE FROM money_reservations WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM money_reservations WHERE job_id = $1 LIMIT $2
+    ))
+    """,
+    "DELETE FROM money_accounts WHERE ctid = ANY (ARRAY (SELECT ctid FROM money_accounts WHERE job_id = $1 LIMIT $2))",
     # Of its traces also the spans that carry no job's id: they belong to the requests that made it.
     """
     DELETE FROM spans WHERE ctid = ANY (ARRAY (
@@ -75,7 +81,9 @@ _JOB_IDS = """
                 ((SELECT min(job_id) FROM run_usage WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM patches WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM plans WHERE job_id > found.job_id)),
-                ((SELECT min(job_id) FROM run_reports WHERE job_id > found.job_id))
+                ((SELECT min(job_id) FROM run_reports WHERE job_id > found.job_id)),
+                ((SELECT min(job_id) FROM money_reservations WHERE job_id > found.job_id)),
+                ((SELECT min(job_id) FROM money_accounts WHERE job_id > found.job_id))
             ) AS next (id)
         )
         FROM found WHERE job_id IS NOT NULL

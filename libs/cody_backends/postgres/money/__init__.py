@@ -1,0 +1,1 @@
+"""Reservations of money, and what they leave of the caps."""
