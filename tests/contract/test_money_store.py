@@ -50,7 +50,7 @@ async def test_where_one_cap_refuses_nothing_is_held_of_the_others(money_store: 
     await reserve(money_store, "one", 300)
     await reserve(money_store, "two", 300, path="b.py")
     refused = await reserve(money_store, "three", 100, path="c.py")
-    assert refused == CapReached(level=CapLevel.FILE, cap=300, unspent=300, scarce=CapLevel.FILE, free=0)
+    assert refused == CapReached(level=CapLevel.FILE, cap=300, unspent=300, scarce=CapLevel.REPOSITORY, free=0)
     assert await money_store.balance(JOB, REPOSITORY, "c.py") == Balance()
     assert await money_store.balance(JOB) == Balance(reserved=600)
     assert await reserve(money_store, "three", 100, repository=OTHER, path="c.py") == Reserved(microusd=100)
