@@ -10,11 +10,23 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec import Struct
+
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 _HEADERS = (b"new file mode ", b"deleted file mode ", b"old mode ", b"new mode ", b"Binary files ", b"GIT binary patch")
 _RENAME = b"rename from "
 _SIDES = (b"-", b"+")
+
+
+class DiffFacts(Struct, frozen=True, kw_only=True):
+    """A stored diff, in numbers. `group` is None when it was stored before there were groups."""
+
+    repository: str
+    group: str | None
+    files_changed: int
+    lines_added: int
+    lines_removed: int
 
 
 def diff_group(patch: bytes) -> str:

@@ -12,6 +12,7 @@ from cody_backends.postgres.results import forget, look, patches, plans, reports
 from cody_backends.postgres.results import record as recording
 from cody_backends.postgres.results import spans as tracing
 from cody_backends.postgres.results.spans import SpanBounds
+from cody_jobs.diff_groups import DiffFacts, diff_group
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
@@ -56,9 +57,13 @@ class PostgresResultStore:
         )
 
     async def put_patch(self, job_id: str, repository: str, patch: RunPatch) -> None:
+        group = await asyncio.to_thread(diff_group, patch.patch)
         await self._database.run_statement(
-            partial(patches.put_patch, job_id=job_id, repository=repository, patch=patch)
+            partial(patches.put_patch, job_id=job_id, repository=repository, patch=patch, group=group)
         )
+
+    async def list_diffs(self, job_id: str) -> list[DiffFacts]:
+        return await self._database.run_statement(partial(patches.list_diffs, job_id=job_id))
 
     async def get_patch(self, job_id: str, repository: str) -> RunPatch:
         return await self._database.run_statement(partial(patches.get_patch, job_id=job_id, repository=repository))

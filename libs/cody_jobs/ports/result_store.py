@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from cody_jobs.diff_groups import DiffFacts
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
@@ -44,6 +45,10 @@ class ResultStore(Protocol):
         ...
 
     async def get_patch(self, job_id: str, repository: str) -> RunPatch: ...
+
+    async def list_diffs(self, job_id: str) -> list[DiffFacts]:
+        """Of every run that has one, by name; equal changes have the same group (`diff_group`)."""
+        ...
 
     async def drop_patch(self, job_id: str, repository: str) -> None:
         """Forget the run's diff, if there is one: a later attempt found nothing to change."""

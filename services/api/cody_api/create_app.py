@@ -19,7 +19,7 @@ from cody_api.event_streams import EventStreams
 from cody_api.guard_browsers import guard_browsers
 from cody_api.observe_requests import observe_requests
 from cody_api.openapi import openapi_config
-from cody_api.routes import documentation, events, health, jobs, repositories, trace
+from cody_api.routes import documentation, events, groups, health, jobs, repositories, trace
 from cody_api.settings import ApiSettings, AuthMode
 from cody_backends.open_backends import Backends
 
@@ -33,7 +33,10 @@ ROUTES: Sequence[HTTPRouteHandler] = (
     jobs.list_jobs,
     jobs.get_job,
     jobs.cancel,
+    jobs.approve,
     jobs.retry,
+    groups.list_failures,
+    groups.list_diff_groups,
     repositories.list_repositories,
     repositories.get_repository,
     repositories.get_diff,

@@ -1,14 +1,15 @@
 """The body of POST /jobs, and everything that can be wrong with it, found at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from cody_api.check_repositories import NAME_SCHEMA as REPOSITORY_SCHEMA
 from cody_api.check_repositories import check_repositories
+from cody_api.check_sample import SAMPLE_SIZE, check_sample
 from cody_api.check_scope import (
     MATCH_LENGTH,
     MATCH_SCHEMA,
@@ -29,7 +30,7 @@ from cody_api.check_text import (
     check_prompt,
     check_type,
 )
-from cody_api.problems import FieldProblem, ProblemError, shown
+from cody_api.parse_body import Fields, anything, parse_body
 from cody_jobs.identity import fingerprint
 from cody_jobs.models import JobSpec, JobType
 from cody_jobs.repository_names import REPOSITORIES_PER_JOB
@@ -93,6 +94,11 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
         Meta(description="A Claude model other than the setting CLAUDE_MODEL."),
     ] = None
 
+    sample: Annotated[
+        Annotated[int, Meta(ge=1, le=SAMPLE_SIZE)] | None,
+        Meta(description="Work on so many repositories that differ first, and on the rest when that is approved."),
+    ] = None
+
     def spec(self) -> JobSpec:
         return JobSpec(
             name=self.name,
@@ -103,6 +109,7 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
             exclude=self.exclude,
             match=self.match,
             model=self.model,
+            sample=self.sample or 0,
         )
 
     def fingerprint(self) -> str:
@@ -112,80 +119,19 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
 
 def parse_job_request(body: bytes, *, allowed: Sequence[str]) -> JobRequest:
     """Raise `ProblemError` naming every field that is wrong: 400 for what is not JSON, 422 for the rest."""
-    sent = _decode_object(body)
-    problems = [*_unknown_fields(sent), *_missing_fields(sent)]
-    values: dict[str, object] = {}
-    for name, (kind, check) in _fields(allowed).items():
-        if name not in sent:
-            continue
-        try:
-            values[name] = msgspec.json.decode(sent[name], type=kind)
-        except msgspec.ValidationError as error:
-            problems.append(_wrong_type(name, str(error)))
-            continue
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ProblemError(400, "malformed_json", f"{name}: this is not JSON: {error}") from error
-        problems += check(values[name])
-    if problems:
-        raise _as_error(problems)
-    return msgspec.convert(values, JobRequest)
+    return parse_body(body, JobRequest, _fields(allowed))
 
 
-def _fields(allowed: Sequence[str]) -> Mapping[str, tuple[object, Callable[[Any], list[FieldProblem]]]]:
-    """The loosest type of each field that its check takes. The Struct's own limits would stop at the first."""
+def _fields(allowed: Sequence[str]) -> Fields:
     return {
         "name": (str, check_name),
         "type": (str, check_type),
         "prompt": (str, check_prompt),
         "repositories": (list[object], partial(check_repositories, allowed=allowed)),
-        "createPullRequests": (bool, _anything),
+        "createPullRequests": (bool, anything),
         "include": (list[str], partial(check_patterns, "include")),
         "exclude": (list[str], partial(check_patterns, "exclude")),
         "match": (str | None, check_match),
         "model": (str | None, check_model),
+        "sample": (int | None, check_sample),
     }
-
-
-def _decode_object(body: bytes) -> dict[str, msgspec.Raw]:
-    if not body.strip():
-        raise ProblemError(400, "malformed_json", "The body is empty; a job is a JSON object.")
-    try:
-        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError as error:
-        raise ProblemError(400, "malformed_json", "The body is not a JSON object.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProblemError(400, "malformed_json", f"The body is not JSON: {error}") from error
-
-
-def _unknown_fields(sent: Mapping[str, object]) -> list[FieldProblem]:
-    known = [field.encode_name for field in msgspec.structs.fields(JobRequest)]
-    message = f"there is no such field; there are {', '.join(known)}"
-    return [
-        FieldProblem(field=shown(name), message=message, code="unknown_field") for name in sent if name not in known
-    ]
-
-
-def _missing_fields(sent: Mapping[str, object]) -> list[FieldProblem]:
-    return [
-        FieldProblem(field=field.encode_name, message="is required", code="missing_field")
-        for field in msgspec.structs.fields(JobRequest)
-        if field.required and field.encode_name not in sent
-    ]
-
-
-def _wrong_type(name: str, message: str) -> FieldProblem:
-    """msgspec says `Expected …, got … - at `$[3]``; the place belongs to the field."""
-    words, _, place = message.partition(" - at `$")
-    return FieldProblem(field=name + place.rstrip("`"), message=words.replace("`", "").lower(), code="wrong_type")
-
-
-def _anything(_value: object) -> list[FieldProblem]:
-    return []
-
-
-def _as_error(problems: Sequence[FieldProblem]) -> ProblemError:
-    codes = {problem.code for problem in problems}
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    code = first.code if len(codes) == 1 else "invalid_request"
-    return ProblemError(422, code, f"{first.field}: {first.message}{more}", errors=problems)

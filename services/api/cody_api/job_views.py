@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from cody_jobs.models import Failure, Job, JobStatus, JobType, RunCounts
+from cody_jobs.models import Failure, FormerPrompt, Job, JobStatus, JobType, RunCounts, SampledRepository
 from cody_jobs.outcomes import UsageTotals
 
 
@@ -16,6 +16,9 @@ class JobLinks(Struct, frozen=True, kw_only=True, rename="camel"):
     repositories: str
     events: str
     trace: str
+    failures: str
+    diff_groups: str
+    approve: str
     cancel: str
     retry: str
 
@@ -37,6 +40,14 @@ class JobSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     links: JobLinks
 
 
+class SampleView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The repositories that the job begins with."""
+
+    size: Annotated[int, Meta(description="How many were asked for.")]
+    approved: Annotated[bool, Meta(description="Whether the rest may be worked on.")]
+    chosen: Annotated[tuple[SampledRepository, ...], Meta(description="Which they are, and why; empty until then.")]
+
+
 class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
     """A job with everything that was asked, and what it has cost so far."""
 
@@ -46,9 +57,17 @@ class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
     exclude: tuple[str, ...]
     match: str | None
     model: str | None
+    sample: SampleView | None
+    former_prompts: Annotated[tuple[FormerPrompt, ...], Meta(description="Prompts that were amended, oldest first.")]
     attempt: Annotated[int, Meta(description="How often its runs were handed to compute.")]
     usage: Annotated[UsageTotals, Meta(description="Calls and tokens; costMicrousd is in millionths of a US dollar.")]
     cost_usd: Annotated[float, Meta(description="The cost in US dollars, for people; sums are exact in costMicrousd.")]
+
+
+class RetriedJob(JobDetail, frozen=True, kw_only=True, rename="camel"):
+    """A job some of whose repositories run again."""
+
+    requeued: Annotated[int, Meta(description="How many.")]
 
 
 class JobPage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -97,10 +116,23 @@ def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
         exclude=job.spec.exclude,
         match=job.spec.match,
         model=job.spec.model,
+        sample=_sample(job),
+        former_prompts=job.former_prompts,
         attempt=job.attempt,
         usage=usage,
         cost_usd=usage.cost_microusd / 1_000_000,
     )
+
+
+def describe_retried(detail: JobDetail, requeued: int) -> RetriedJob:
+    fields = {name: getattr(detail, name) for name in detail.__struct_fields__}
+    return RetriedJob(**fields, requeued=requeued)
+
+
+def _sample(job: Job) -> SampleView | None:
+    if not job.spec.sample:
+        return None
+    return SampleView(size=job.spec.sample, approved=job.approved, chosen=job.sample)
 
 
 def _links(job_id: str) -> JobLinks:
@@ -110,6 +142,9 @@ def _links(job_id: str) -> JobLinks:
         repositories=f"{path}/repositories",
         events=f"{path}/events",
         trace=f"{path}/trace",
+        failures=f"{path}/failures",
+        diff_groups=f"{path}/diffs/groups",
+        approve=f"{path}/approve",
         cancel=f"{path}/cancel",
         retry=f"{path}/retry",
     )

@@ -7,7 +7,9 @@ import msgspec
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from msgspec import Struct
 
+from cody_api.change_request import ApproveRequest, RetryRequest
 from cody_api.job_request import JobRequest
 
 _TAGS = {
@@ -63,7 +65,9 @@ def build_document(app: Litestar) -> bytes:
     """The document as JSON. Raises nothing; it is the same each time."""
     document: dict[str, Any] = dict(app.openapi_schema.to_schema())
     paths: Mapping[str, Any] = document["paths"]
-    _describe_job_request(document)
+    _describe_body(document, "/jobs", JobRequest, {"job": {"value": _EXAMPLE}})
+    for name, kind in (("approve", ApproveRequest), ("retry", RetryRequest)):
+        _describe_body(document, f"/jobs/{{job_id}}/{name}", kind)
     _describe_event_stream(paths["/jobs/{job_id}/events"]["get"])
     _describe_headers(paths["/jobs"]["post"])
     operations = [operation for path in paths.values() for operation in path.values()]
@@ -74,14 +78,18 @@ def build_document(app: Litestar) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _describe_job_request(document: dict[str, Any]) -> None:
-    """The body is read by ourselves, to name everything that is wrong with it at once."""
-    (reference,), components = msgspec.json.schema_components([JobRequest], ref_template="#/components/schemas/{name}")
+def _describe_body(
+    document: dict[str, Any], path: str, kind: type[Struct], examples: Mapping[str, Any] | None = None
+) -> None:
+    """Bodies are read by ourselves, to name everything that is wrong with them at once. One without an example may be
+    left out."""
+    (reference,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     schemas: dict[str, Any] = document["components"]["schemas"]
     schemas.update({name: schema for name, schema in components.items() if name not in schemas})
-    document["paths"]["/jobs"]["post"]["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": reference, "examples": {"job": {"value": _EXAMPLE}}}},
+    content = {"schema": reference, **({"examples": examples} if examples else {})}
+    document["paths"][path]["post"]["requestBody"] = {
+        "required": examples is not None,
+        "content": {"application/json": content},
     }
 
 

@@ -2,21 +2,24 @@
 
 from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.texts import storable
+from cody_jobs.diff_groups import DiffFacts
 from cody_jobs.errors import ResultNotFound
 from cody_jobs.outcomes import RunPatch
 
 
-async def put_patch(connection: Connection, *, job_id: str, repository: str, patch: RunPatch) -> None:
+async def put_patch(connection: Connection, *, job_id: str, repository: str, patch: RunPatch, group: str) -> None:
     await connection.execute(
         """
         INSERT INTO patches (
-            job_id, repository, base_commit, commit, branch, message, patch, files_changed, lines_added, lines_removed
+            job_id, repository, base_commit, commit, branch, message, patch, files_changed, lines_added, lines_removed,
+            diff_group
         )
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (job_id, repository) DO UPDATE
         SET base_commit = excluded.base_commit, commit = excluded.commit, branch = excluded.branch,
             message = excluded.message, patch = excluded.patch, files_changed = excluded.files_changed,
-            lines_added = excluded.lines_added, lines_removed = excluded.lines_removed
+            lines_added = excluded.lines_added, lines_removed = excluded.lines_removed,
+            diff_group = excluded.diff_group
         """,
         job_id,
         repository,
@@ -28,6 +31,7 @@ async def put_patch(connection: Connection, *, job_id: str, repository: str, pat
         patch.files_changed,
         patch.lines_added,
         patch.lines_removed,
+        group,
     )
 
 
@@ -38,6 +42,26 @@ async def get_patch(connection: Connection, *, job_id: str, repository: str) -> 
     if row is None:
         raise ResultNotFound(f"job {job_id} has no diff for {repository}")
     return RunPatch(**{name: row[name] for name in RunPatch.__struct_fields__})
+
+
+async def list_diffs(connection: Connection, *, job_id: str) -> list[DiffFacts]:
+    rows = await connection.fetch(
+        """
+        SELECT repository, diff_group, files_changed, lines_added, lines_removed FROM patches
+        WHERE job_id = $1 ORDER BY repository
+        """,
+        storable(job_id),
+    )
+    return [
+        DiffFacts(
+            repository=row["repository"],
+            group=row["diff_group"],
+            files_changed=row["files_changed"],
+            lines_added=row["lines_added"],
+            lines_removed=row["lines_removed"],
+        )
+        for row in rows
+    ]
 
 
 async def drop_patch(connection: Connection, *, job_id: str, repository: str) -> None:

@@ -1,4 +1,4 @@
-"""POST /jobs, GET /jobs, GET /jobs/{id}, and cancel and retry."""
+"""POST /jobs, GET /jobs, GET /jobs/{id}, and cancel, approve and retry."""
 
 import asyncio
 from typing import Annotated
@@ -10,11 +10,20 @@ from opentelemetry.trace import TracerProvider
 
 from cody_api.accept_job import KEY, AcceptJob
 from cody_api.auth import caller_name, needs
-from cody_api.change_job import cancel_job, retry_job
+from cody_api.change_job import approve_job, cancel_job, retry_job
+from cody_api.change_request import parse_approve_request, parse_retry_request
 from cody_api.connections import AnyRequest
 from cody_api.cursors import Cursor, Limit, check_cursor
 from cody_api.job_request import parse_job_request
-from cody_api.job_views import JobDetail, JobPage, describe_job, job_path, summarize_job
+from cody_api.job_views import (
+    JobDetail,
+    JobPage,
+    RetriedJob,
+    describe_job,
+    describe_retried,
+    job_path,
+    summarize_job,
+)
 from cody_api.problems import ProblemError
 from cody_api.routes.parameters import JobId, check_job_id
 from cody_api.routes.responses import problems
@@ -116,20 +125,49 @@ async def cancel(
 
 
 @post(
+    "/jobs/{job_id:str}/approve",
+    status_code=202,
+    opt=needs(Role.SUBMITTER),
+    operation_id="approveJob",
+    summary="Go on after the sample",
+    tags=["jobs"],
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    response_description="The job, PENDING: the rest of its repositories is worked on.",
+)
+async def approve(
+    request: AnyRequest, backends: NamedDependency[Backends], tracers: NamedDependency[TracerProvider], job_id: JobId
+) -> JobDetail:
+    """Lets a job that is AWAITING_APPROVAL go on with all its repositories, by an amended prompt where one is sent. The
+    same approval again changes nothing."""
+    wanted = parse_approve_request(await _optional_body(request))
+    return await _describe(backends, await approve_job(backends, check_job_id(job_id), wanted, tracers))
+
+
+@post(
     "/jobs/{job_id:str}/retry",
     status_code=202,
     opt=needs(Role.SUBMITTER),
     operation_id="retryJob",
-    summary="Retry what failed",
+    summary="Retry what failed, or what the body says",
     tags=["jobs"],
-    responses=problems(400, 401, 403, 404, 409),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
     response_description="The job, PENDING again.",
 )
 async def retry(
-    backends: NamedDependency[Backends], tracers: NamedDependency[TracerProvider], job_id: JobId
-) -> JobDetail:
-    """Queues the failed and cancelled repositories of an ended job again. Answers that were paid for are reused."""
-    return await _describe(backends, await retry_job(backends, check_job_id(job_id), tracers))
+    request: AnyRequest, backends: NamedDependency[Backends], tracers: NamedDependency[TracerProvider], job_id: JobId
+) -> RetriedJob:
+    """Queues repositories of a job again that has ended or awaits approval: those that failed or were cancelled, or
+    those that the body names. Answers that were paid for are reused."""
+    wanted = parse_retry_request(await _optional_body(request))
+    job, requeued = await retry_job(backends, check_job_id(job_id), wanted, tracers)
+    return describe_retried(await _describe(backends, job), requeued)
+
+
+async def _optional_body(request: AnyRequest) -> bytes:
+    body = await request.body()
+    if body:
+        _check_media_type(request)
+    return body
 
 
 async def _describe(backends: Backends, job: Job) -> JobDetail:
@@ -143,4 +181,6 @@ def _check_media_type(request: AnyRequest) -> None:
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         return
     sent = f"not as {kind}" if kind else "which was not said"
-    raise ProblemError(415, "unsupported_media_type", f"Send the job as JSON (Content-Type: application/json), {sent}.")
+    raise ProblemError(
+        415, "unsupported_media_type", f"Send the body as JSON (Content-Type: application/json), {sent}."
+    )
