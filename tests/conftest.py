@@ -41,6 +41,7 @@ _numbers = itertools.count(1)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="also run the tests that call real, paid services")
     parser.addoption("--kills", type=int, default=4, help="how many jobs the kill walk disturbs")
+    parser.addoption("--storms", type=int, default=2, help="how often 200 files ask at once under caps")
     parser.addoption("--kill-seed", type=int, default=1, help="which programs it kills, and at which steps")
 
 

@@ -3,6 +3,7 @@
 from cody_worker.claude.claude import (
     JOB_LEVEL_CODES,
     Block,
+    BrokeOff,
     Claude,
     ClaudeFailed,
     ClaudeReply,
@@ -17,6 +18,7 @@ from cody_worker.claude.claude import (
 __all__ = [
     "JOB_LEVEL_CODES",
     "Block",
+    "BrokeOff",
     "Claude",
     "ClaudeFailed",
     "ClaudeReply",

@@ -39,13 +39,15 @@ Block = TextBlock | ToolUse
 class ClaudeRequest(Struct, frozen=True, kw_only=True):
     """`messages` are the whole conversation, a `system` one first if there is one; `tools` is the JSON list of the
     Messages API. `max_output_tokens` includes what Claude thinks. With `parallel_calls`, a reply may
-    have several tool calls."""
+    have several tool calls. `pay_once`: an attempt that broke off after it had cost something is not made
+    again, but ends in `BrokeOff`."""
 
     model: str
     messages: tuple[ThreadMessage, ...]
     tools: Raw
     max_output_tokens: int
     parallel_calls: bool = False
+    pay_once: bool = False
 
 
 class ClaudeReply(Struct, frozen=True, kw_only=True):
@@ -68,6 +70,10 @@ class ClaudeFailed(JobFailed):
         self.calls = calls
 
 
+class BrokeOff(ClaudeFailed):
+    """The same request again may be answered, and is paid for again."""
+
+
 class PromptTooLong(ClaudeFailed):
     """The conversation does not fit the model's context, or the API's limit in bytes; a shorter one may."""
 
@@ -82,9 +88,11 @@ JOB_LEVEL_CODES: frozenset[str] = frozenset(
         FailureCode.CLAUDE_KEY_REFUSED,
         FailureCode.CLAUDE_MODEL_UNKNOWN,
         FailureCode.CLAUDE_UNAVAILABLE,
+        FailureCode.PLAN_FAILED,
     }
 )
-"""Codes of `NoMoreAnswers`. `CLAUDE_UNAVAILABLE` can be retried (a spending limit, a long outage)."""
+"""Codes of `NoMoreAnswers`, and of a job without a plan: they end the whole job. `CLAUDE_UNAVAILABLE` can be retried (a
+spending limit, a long outage)."""
 
 
 @runtime_checkable

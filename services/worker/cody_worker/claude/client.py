@@ -16,7 +16,7 @@ from cody_jobs.models import FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, ThreadMessage
 from cody_jobs.ports.room_store import RoomLimits, RoomStore
 from cody_runtime.logs import get_logger
-from cody_worker.claude.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
+from cody_worker.claude.claude import BrokeOff, Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
 from cody_worker.claude.errors import Trouble, TryAgain, headers_of, judge
 from cody_worker.claude.governor.governor import Governor, Place, account_of, open_governor
 from cody_worker.claude.governor.own_room import OwnRoomStore
@@ -171,6 +171,8 @@ class _Client:
                 reply = await self._attempt(request, paid, place, attempt)
             if isinstance(reply, ClaudeReply):
                 return reply
+            if paid and request.pay_once:
+                raise BrokeOff(FailureCode.CLAUDE_UNAVAILABLE, reply.verdict.reason, retryable=True) from reply.error
             self._check_patience(reply, patience)
             log.warning(
                 "claude_waiting", reason=reply.verdict.reason, seconds=round(reply.wait, 1), attempt=attempt + 1
