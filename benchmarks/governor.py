@@ -1,6 +1,6 @@
 """How much of Claude's rate limits several workers use together, and how often they are refused for it.
 
-    ./dev bench governor [--workers 4] [--at-once 8] [--minutes 8] [--time-scale 20]
+    ./dev bench governor [--workers 4] [--at-once 8] [--minutes 6] [--time-scale 20]
 
 Each worker is a process of its own with the real client, sharing the limits through the embedded PostgreSQL server; the
 stand-in keeps limits of 50 requests and 40,000 input tokens a minute, as token buckets like the API's. Everything is
@@ -24,17 +24,15 @@ from cody_backends.open_backends import open_backends
 from cody_backends.postgres.open_database import open_database
 from cody_backends.postgres.room_store import PostgresRoomStore
 from cody_backends.settings import BackendSettings
-from cody_jobs.models import JobType
 from cody_stand_ins.claude import ClaudeStandIn, Fault, FaultKind, Stats, claude_stand_in
 from cody_worker.claude import Claude, ClaudeFailed, ClaudeRequest
 from cody_worker.claude.client import open_claude
-from cody_worker.claude.edit_protocol import TOOLS, opening
 from cody_worker.claude.settings import ClaudeSettings
 from demo.clean_end import temporary_data
+from tests.support.claude_requests import file_request
 
 REQUESTS, INPUT_TOKENS = 50, 40_000
 CALL_MINUTES = 0.1
-MODEL = "claude-sonnet-5-5"
 SMALL, LARGE = (400, 1_200), (1_500, 6_500)
 """Bytes of the files: with small ones the limit of requests is met first, with large ones that of tokens."""
 
@@ -67,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--at-once", type=int, default=8, help="calls of each worker at once")
-    parser.add_argument("--minutes", type=float, default=8, help="simulated minutes of each row")
+    parser.add_argument("--minutes", type=float, default=6, help="simulated minutes of each row")
     parser.add_argument("--time-scale", type=float, default=20)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -189,12 +187,7 @@ async def ask_until(end: float, claude: Claude, plan: Plan, chance: random.Rando
 
 
 def question(chance: random.Random, sizes: tuple[int, int]) -> ClaudeRequest:
-    """Of ordinary code, more or less: its tokens are not always as many for its bytes."""
-    name = f"f{chance.getrandbits(48):x}"
-    size = chance.randint(*sizes)
-    text = f"def {name}(x: Optional[int]):\n" + "    value = {'a': \"b\\n\"}\n" * (size // 25)
-    messages = opening(f"{name}.py", text, "Rewrite Optional[X] to X | None", JobType.CODE_PATTERN_UPDATE)
-    return ClaudeRequest(model=MODEL, messages=messages, tools=TOOLS, max_output_tokens=2_000)
+    return file_request(f"f{chance.getrandbits(48):x}.py", chance.randint(*sizes))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from cody_jobs.models import JobType
 from cody_stand_ins.claude import ClaudeStandIn, claude_stand_in
 from cody_worker.claude import Claude, ClaudeRequest
 from cody_worker.claude.client import open_claude
-from cody_worker.claude.edit_protocol import TOOLS, opening
 from cody_worker.claude.patience import Backoff
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.edit_file import FileQuestion
+from tests.support.claude_requests import file_request
 
 MINUTE = 1.0
 """Seconds that a minute of the limits takes."""
@@ -81,8 +81,7 @@ def question() -> FileQuestion:
 
 @pytest.fixture
 def request_about_a_file() -> ClaudeRequest:
-    messages = opening("a.py", "x: Optional[int]\n", _TASK, JobType.CODE_PATTERN_UPDATE)
-    return ClaudeRequest(model="claude-sonnet-5-5", messages=messages, tools=TOOLS, max_output_tokens=1_000)
+    return file_request("a.py", 100)
 
 
 def json_of(raw: Raw) -> object:

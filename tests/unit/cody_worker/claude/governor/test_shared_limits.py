@@ -6,16 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
-from msgspec.structs import replace
 
 from cody_backends.postgres.database import Database
 from cody_backends.postgres.room_store import PostgresRoomStore
-from cody_jobs.outcomes import Edited
 from cody_stand_ins.claude import ClaudeStandIn
-from cody_worker.claude import Claude
+from cody_worker.claude import Claude, ClaudeRequest
 from cody_worker.claude.client import open_claude
 from cody_worker.claude.settings import ClaudeSettings
-from cody_worker.edit_file import FileQuestion, edit_file
+from tests.support.claude_requests import file_request
 
 _CLIENTS, _AT_ONCE = 3, 8
 _MINUTE = 2.0
@@ -32,24 +30,22 @@ async def _clients(database: Database, settings: ClaudeSettings) -> AsyncGenerat
         yield [await stack.enter_async_context(client) for client in opened]
 
 
-async def _ask(claude: Claude, files: list[FileQuestion]) -> int:
-    """How many were edited."""
-    edited = 0
-    while files:
-        edited += isinstance((await edit_file(claude, files.pop())).outcome, Edited)
-    return edited
+async def _ask(claude: Claude, requests: list[ClaudeRequest]) -> int:
+    """How many were answered."""
+    answered = 0
+    while requests:
+        await claude.ask(requests.pop())
+        answered += 1
+    return answered
 
 
-def _files(question: FileQuestion, number: int) -> list[FileQuestion]:
+def _requests(number: int) -> list[ClaudeRequest]:
     chance = random.Random(1)
-    return [
-        replace(question, path=f"f{index}.py", data=question.data + b"value = 1\n" * chance.randint(20, 250))
-        for index in range(number)
-    ]
+    return [file_request(f"f{index}.py", chance.randint(500, 3_000)) for index in range(number)]
 
 
 async def test_all_are_answered_and_hardly_any_request_is_refused(
-    database: Database, settings: ClaudeSettings, question: FileQuestion, stand_in: ClaudeStandIn
+    database: Database, settings: ClaudeSettings, stand_in: ClaudeStandIn
 ) -> None:
     """How much of the limits is used meanwhile is in test_simulated_hours.py, where no other process matters."""
     await stand_in.set_faults(
@@ -59,24 +55,24 @@ async def test_all_are_answered_and_hardly_any_request_is_refused(
         input_tokens_per_minute=_INPUT_TOKENS,
         time_scale=60 / _MINUTE,
     )
-    files = _files(question, 80)
+    requests = _requests(80)
     async with _clients(database, settings) as clients:
-        edited = await asyncio.gather(*(_ask(claude, files) for claude in clients for _ in range(_AT_ONCE)))
+        answered = await asyncio.gather(*(_ask(claude, requests) for claude in clients for _ in range(_AT_ONCE)))
     stats = await stand_in.stats()
-    assert sum(edited) == 80
+    assert sum(answered) == 80
     assert stats.limited <= 1
 
 
-async def test_no_file_fails_because_somebody_else_uses_the_same_key(
-    database: Database, settings: ClaudeSettings, question: FileQuestion, stand_in: ClaudeStandIn
+async def test_no_call_fails_because_somebody_else_uses_the_same_key(
+    database: Database, settings: ClaudeSettings, stand_in: ClaudeStandIn
 ) -> None:
     await stand_in.set_faults(requests_per_minute=_REQUESTS, time_scale=60 / _MINUTE)
-    files = _files(question, 60)
+    requests = _requests(60)
     async with _clients(database, settings) as clients:
         other = asyncio.create_task(_use_the_key(stand_in, 80), name="somebody else")
-        edited = await asyncio.gather(*(_ask(claude, files) for claude in clients for _ in range(_AT_ONCE)))
+        answered = await asyncio.gather(*(_ask(claude, requests) for claude in clients for _ in range(_AT_ONCE)))
         await other
-    assert sum(edited) == 60
+    assert sum(answered) == 60
     assert (await stand_in.stats()).limited > 0
 
 
