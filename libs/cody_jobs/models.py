@@ -19,6 +19,7 @@ T = TypeVar("T")
 class JobType(StrEnum):
     CODE_PATTERN_UPDATE = "code-pattern-update"
     DEPENDENCY_UPDATE = "dependency-update"
+    CODE_ANALYSIS = "code-analysis"
 
 
 class JobStatus(StrEnum):

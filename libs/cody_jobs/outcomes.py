@@ -9,11 +9,13 @@ from msgspec import Raw, Struct
 from cody_jobs.models import Failure
 
 
-class Edit(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Replace `old_text`, which occurs exactly once in the file as Claude was shown it, by `new_text`."""
+class Edit(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Replace `old_text`, which occurs exactly once in what Claude was shown of the file, by `new_text`. `line` is
+    where it begins, counted from 1, if it occurs again in what was not shown."""
 
     old_text: str
     new_text: str
+    line: int | None = None
 
 
 class NewFile(Struct, frozen=True, kw_only=True):

@@ -76,16 +76,17 @@ def apply_edits(data: bytes, edits: Sequence[Edit]) -> bytes:
 def _find(shown: str, index: int, edit: Edit) -> _Place:
     if not edit.old_text:
         raise EditNotApplicable(index=index)
-    old, new = _as_shown(shown, edit)
-    starts = _starts(shown, old)
+    old, new = as_shown(shown, edit)
+    starts = _starts(shown, old) if edit.line is None else _starts_in_line(shown, old, edit.line)
     if len(starts) != 1:
         nearest = None if starts else nearest_text(shown, old)
         raise EditNotApplicable(index=index, lines=[shown.count("\n", 0, at) + 1 for at in starts], nearest=nearest)
     return _Place(index=index, start=starts[0], end=starts[0] + len(old), new=new)
 
 
-def _as_shown(shown: str, edit: Edit) -> tuple[str, str]:
-    """Line endings are not Claude's business: a CRLF in an edit means a line's end, whatever the file's own are.
+def as_shown(shown: str, edit: Edit) -> tuple[str, str]:
+    """Old and new text. Line endings are not Claude's business: a CRLF in an edit means a line's end, whatever the
+    file's own are.
 
     Except where the shown text really has one: a CR of its own in front of a CRLF.
     """
@@ -99,6 +100,22 @@ def _starts(shown: str, old: str) -> list[int]:
     starts: list[int] = []
     at = shown.find(old)
     while at >= 0 and len(starts) < _LINES_NAMED:
+        starts.append(at)
+        at = shown.find(old, at + 1)
+    return starts
+
+
+def _starts_in_line(shown: str, old: str, line: int) -> list[int]:
+    begin = 0
+    for _ in range(line - 1):
+        begin = shown.find("\n", begin) + 1
+        if begin == 0:
+            return []
+    end = shown.find("\n", begin)
+    end = len(shown) if end < 0 else end
+    starts: list[int] = []
+    at = shown.find(old, begin)
+    while 0 <= at <= end and len(starts) < _LINES_NAMED:
         starts.append(at)
         at = shown.find(old, at + 1)
     return starts

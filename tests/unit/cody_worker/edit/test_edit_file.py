@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode, JobType
 from cody_jobs.outcomes import CallUsage, Edit, Edited, FileOutcome, GaveUp, LeftAlone
+from cody_jobs.plan import Plan
 from cody_worker.claude import (
     Claude,
     ClaudeFailed,
@@ -162,22 +163,39 @@ async def test_an_ambiguous_match_goes_back_with_its_lines() -> None:
     assert "occurs 2 times, at lines 1, 3" in told
 
 
-_UNUSABLE: dict[str, Callable[[], ClaudeReply]] = {
-    "text only": lambda: _reply(_text("done"), stop=StopReason.END_TURN),
-    "nothing": lambda: _reply(stop=StopReason.END_TURN),
-    "an unknown tool": lambda: _reply(_use("bash", {})),
-    "two calls": lambda: _reply(_use("leave_unchanged", {"reason": "a"}), _use("leave_unchanged", {"reason": "b"}, 2)),
-    "input of another shape": lambda: _reply(_use("edit_file", {"edits": "x"})),
-    "input with more in it": lambda: _reply(_use("edit_file", {"edits": [], "path": "/etc/passwd"})),
-    "no edits": lambda: _edits(),
-    "an empty reason": lambda: _leave(" "),
-    "edits that change nothing": lambda: _edits(("x = 1", "x = 1")),
+_UNUSABLE: dict[str, Callable[[int], ClaudeReply]] = {
+    "text only": lambda _: _reply(_text("done"), stop=StopReason.END_TURN),
+    "nothing": lambda _: _reply(stop=StopReason.END_TURN),
+    "an unknown tool": lambda n: _reply(_use("bash", {"n": n})),
+    "two calls": lambda n: _reply(
+        _use("leave_unchanged", {"reason": "a"}), _use("leave_unchanged", {"reason": f"{n}"}, 2)
+    ),
+    "calls that exclude each other": lambda n: _reply(
+        _use("leave_unchanged", {"reason": f"{n}"}), _use("edit_file", {"edits": []}, 2)
+    ),
+    "a look beside an answer": lambda n: _reply(
+        _use("leave_unchanged", {"reason": f"{n}"}), _use("read_file", {"path": "b.py"}, 2)
+    ),
+    "input of another shape": lambda n: _reply(_use("edit_file", {"edits": f"{n}"})),
+    "input with more in it": lambda n: _reply(_use("edit_file", {"edits": [], "more": n})),
+    "another path": lambda n: _reply(_use("leave_unchanged", {"path": f"/etc/passwd{n}", "reason": "a"})),
+    "another path beside the right one": lambda n: _reply(
+        _use("leave_unchanged", {"reason": f"{n}"}),
+        _use("edit_file", {"path": ".github/workflows/ci.yml", "edits": []}, 2),
+    ),
+    "no edits": lambda n: _reply(_use("edit_file", {"edits": []}, n), *([_text("now")] * n)),
+    "an empty reason": lambda n: _leave(" " * n),
+    "edits that change nothing": lambda n: _edits(*[("x = 1", "x = 1"), ("y", "y"), ("2", "2")][:n]),
+    "a deletion and an edit": lambda n: _reply(
+        _use("delete_file", {"reason": f"{n}"}),
+        _use("edit_file", {"edits": [{"old_text": "x", "new_text": "z"}]}, 2),
+    ),
 }
 
 
-@pytest.mark.parametrize("kind", _UNUSABLE)
+@pytest.mark.parametrize("kind", [kind for kind in _UNUSABLE if kind != "no edits"])
 async def test_an_unusable_reply_is_told_so_and_given_up_after_three(kind: str) -> None:
-    answer, claude = await _ask(*[_UNUSABLE[kind]() for _ in range(3)])
+    answer, claude = await _ask(*[_UNUSABLE[kind](number) for number in (1, 2, 3)])
     assert _failure(answer.outcome) == (FailureCode.CLAUDE_REPLY_UNUSABLE, True)
     assert len(claude.requests) == len(answer.calls) == 3
     told = _contents(claude.requests[1].messages)[-1]
@@ -186,28 +204,44 @@ async def test_an_unusable_reply_is_told_so_and_given_up_after_three(kind: str) 
     assert all(content for _, content in _contents(answer.thread.messages)), "the API takes no empty message"
 
 
+async def test_the_same_answer_twice_is_not_waited_for_a_third_time() -> None:
+    answer, claude = await _ask(*[_UNUSABLE["no edits"](number) for number in (1, 2)])
+    assert _failure(answer.outcome) == (FailureCode.CLAUDE_REPLY_UNUSABLE, True)
+    assert len(claude.requests) == 2
+
+
 @pytest.mark.parametrize("kind", _UNUSABLE)
 async def test_claude_can_do_better_after_an_unusable_reply(kind: str) -> None:
-    answer, _ = await _ask(_UNUSABLE[kind](), _edits(("x", "z")))
+    answer, _ = await _ask(_UNUSABLE[kind](1), _edits(("x", "z")))
     assert answer.new_data == b"z = 1\r\ny = 2\r\n"
 
 
 async def test_every_tool_call_gets_its_result() -> None:
-    _, claude = await _ask(_UNUSABLE["two calls"](), _leave("no"))
+    _, claude = await _ask(_UNUSABLE["two calls"](1), _leave("no"))
     assert [block["tool_use_id"] for block in _contents(claude.requests[1].messages)[-1][1]] == ["toolu_1", "toolu_2"]
 
 
 async def test_three_failed_matches_end_it() -> None:
-    answer, claude = await _ask(*[_edits(("nowhere", "z"))] * 3)
+    answer, claude = await _ask(*[_edits((f"nowhere {number}", "z")) for number in range(3)])
     assert _failure(answer.outcome) == (FailureCode.EDIT_NOT_APPLICABLE, True)
     assert len(claude.requests) == 3
 
 
-async def test_broken_syntax_goes_back_and_finally_ends_it() -> None:
-    answer, claude = await _ask(*[_edits(("x = 1", "x = = 1"))] * 3)
+async def test_broken_syntax_goes_back_once_and_then_ends_it() -> None:
+    answer, claude = await _ask(*[_edits(("x = 1", f"x = = {number}")) for number in range(2)])
     assert _failure(answer.outcome) == (FailureCode.SYNTAX_BROKEN, True)
     assert answer.new_data is None
     assert "line 1" in str(_contents(claude.requests[1].messages)[-1])
+
+
+async def test_what_a_guard_finds_goes_back_once_and_then_ends_it() -> None:
+    elided = [_edits(("y = 2", f"y = {number}\n# ... rest of the code unchanged ...")) for number in range(2)]
+    answer, claude = await _ask(*elided)
+    assert _failure(answer.outcome) == (FailureCode.GUARD_HIT, True)
+    assert len(claude.requests) == 2
+    assert "code_elided: line 3 stands for code" in str(_contents(claude.requests[1].messages)[-1])
+    answer, _ = await _ask(elided[0], _edits(("x = 1", "z = 1")))
+    assert answer.new_data == b"z = 1\r\ny = 2\r\n"
 
 
 async def test_a_file_that_never_parsed_may_be_edited() -> None:
@@ -217,7 +251,7 @@ async def test_a_file_that_never_parsed_may_be_edited() -> None:
 
 async def test_what_the_encoding_cannot_hold_goes_back_and_finally_ends_it() -> None:
     question = replace(_QUESTION, path="a.txt", data=b"caf\xe9\n")
-    answer, _ = await _ask(*[_edits(("café", "€"))] * 3, question=question)
+    answer, _ = await _ask(*[_edits(("café", "€" * number)) for number in (1, 2, 3)], question=question)
     assert _failure(answer.outcome) == (FailureCode.ENCODING_NOT_KEPT, True)
     answer, _ = await _ask(_edits(("café", "€")), _edits(("café", "tée")), question=question)
     assert answer.new_data == b"t\xe9e\n"
@@ -246,7 +280,7 @@ async def test_a_reply_that_is_cut_off_twice_ends_it() -> None:
     assert answer.new_data is None
 
 
-async def test_a_full_context_ends_it_at_once() -> None:
+async def test_a_full_context_ends_it_where_the_file_cannot_be_cut() -> None:
     answer, claude = await _ask(replace(_leave("no"), stop=StopReason.CONTEXT_FULL))
     assert _failure(answer.outcome) == (FailureCode.CLAUDE_REPLY_CUT_OFF, False)
     assert len(claude.requests) == 1
@@ -295,6 +329,13 @@ def test_the_key_depends_on_all_that_decides_the_answer() -> None:
         replace(_QUESTION, prompt="Rename x to w"),
         replace(_QUESTION, model="claude-haiku-5-5"),
         replace(_QUESTION, job_type=JobType.DEPENDENCY_UPDATE),
+        replace(_QUESTION, plan=Plan(change="Keep y")),
+        replace(_QUESTION, matches=((1, 1),)),
+        replace(_QUESTION, conventions="four spaces"),
+        replace(_QUESTION, note="it failed"),
+        replace(_QUESTION, allow_paths=("x",)),
+        replace(_QUESTION, protect_paths=("x",)),
+        replace(_QUESTION, mode=0o100755),
         replace(_QUESTION, path="src/a.pyx", data=_QUESTION.data[1:]),
     ]
     keys = {question_key(question) for question in [_QUESTION, *others]}
