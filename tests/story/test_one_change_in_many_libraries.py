@@ -25,15 +25,19 @@ async def test_patches_are_what_an_independent_oracle_computes(
         assert len(libraries.names) >= 15
         assert files >= 1_500
         assert changed >= 200
-        await check_totals(system, first, stand_in)
+        await check_totals(system, first, stand_in, libraries, changed)
         await check_second_run_asks_nothing(system, libraries, patches, stand_in)
     assert folder_hash(libraries.root) == before, "a target repository was written to"
 
 
-async def check_totals(system: System, job_id: str, stand_in: ClaudeStandIn) -> None:
+async def check_totals(
+    system: System, job_id: str, stand_in: ClaudeStandIn, libraries: Libraries, changed: int
+) -> None:
+    """One call for the plan, and none for a file in which it finds nothing."""
     job = await system.job(job_id)
     stats = await stand_in.stats()
-    assert stats.messages >= 1_500
+    assert changed < stats.messages <= 1 + with_a_match(libraries)
+    assert sum(question.path is None for question in stats.questions) == 1
     assert job["usage"]["calls"] == stats.answered
     assert job["usage"]["costMicrousd"] > 0
 
@@ -68,6 +72,11 @@ def check_patches(folder: Path, libraries: Libraries, patches: dict[str, bytes |
             files += 1
             changed += expected != data
     return files, changed
+
+
+def with_a_match(libraries: Libraries) -> int:
+    files = [libraries.root / name / path for name in libraries.names for path in tracked(libraries.root / name)]
+    return sum(b"Optional[" in file.read_bytes() for file in files)
 
 
 def tracked(repository: Path) -> list[str]:

@@ -13,7 +13,7 @@ from tests.support.wait import wait_until
 
 PROMPT = "Rewrite Optional[X] to X | None."
 CLIENT_TRACE, CLIENT_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-STEPS = {"run_shard", "run_repository", "checkout", "scope", "edit", "edit_file", "commit", "dispatch"}
+STEPS = {"run_shard", "run_repository", "checkout", "plan", "scope", "edit", "edit_file", "commit", "dispatch"}
 
 
 async def submit_in_a_trace(system: System) -> str:
@@ -48,7 +48,7 @@ async def test_exported_spans_are_one_connected_tree(
     assert {span.service for span in spans} == {"api", "dispatcher", "worker"}
     assert {span.name for span in spans} >= STEPS
     calls = [span for span in spans if span.name == "anthropic.messages.create"]
-    assert len(calls) == 2
+    assert len(calls) == 3  # the plan, and each of the two files
     assert no_content(receiver.spans)
     assert all(job_id in span.attributes.get("cody.job.id", "") for span in spans if span.service == "worker")
 

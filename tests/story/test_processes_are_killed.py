@@ -19,6 +19,8 @@ from tests.support.wait import wait_until
 
 NAMES = ("libraries/rich", "libraries/pydantic", "libraries/rich_click", "libraries/asyncpg", "libraries/pathspec")
 FILES_AT_ONCE = 8
+EVERY_FILE = {"include": ["*.py"]}
+"""Patterns of the job's own: with a plan, too few files would be asked about for a middle to be killed in."""
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ async def test_a_run_that_kills_its_worker_each_time_fails_alone(
     slow_system: System, backends: Backends, stand_in: ClaudeStandIn
 ) -> None:
     poison, *others = NAMES
-    job_id = await slow_system.submit(NAMES, PROMPT)
+    job_id = await slow_system.submit(NAMES, PROMPT, **EVERY_FILE)
 
     async def poison_has_ended() -> bool:
         run = await backends.jobs.get_run(job_id, poison)
@@ -112,7 +114,7 @@ async def test_a_run_that_kills_its_worker_each_time_fails_alone(
 
 async def started(system: System, stand_in: ClaudeStandIn) -> str:
     """A job in its middle: a part of its files is answered, most are not."""
-    job_id = await system.submit(NAMES, PROMPT)
+    job_id = await system.submit(NAMES, PROMPT, **EVERY_FILE)
 
     async def in_the_middle() -> bool:
         return (await stand_in.stats()).answered >= 60

@@ -20,6 +20,7 @@ from cody_jobs.models import (
     RunResult,
     Shard,
 )
+from cody_jobs.plan import Plan
 from cody_jobs.ports import CodeHost
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_runtime import names
@@ -29,6 +30,7 @@ from cody_runtime.telemetry import get_meter, get_tracer
 from cody_worker.claude import JOB_LEVEL_CODES, Claude
 from cody_worker.edit_files import FileEditor, WorkerStopping
 from cody_worker.git.repository_process import GitLauncher
+from cody_worker.plan.job_planner import JobPlanner, PlannerTools
 from cody_worker.run_repository import RunTools, run_repository
 from cody_worker.settings import WorkerSettings
 from cody_worker.stop_job import stop_job
@@ -64,14 +66,14 @@ class ShardWork:
         self._left_unfinished = False
         self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
-        self._editor = FileEditor(
-            job,
-            tools.claude,
-            tools.backends.results,
-            stop,
-            model=job.spec.model or tools.settings.claude.claude_model,
-            files_at_once=tools.settings.files_at_once,
-        )
+        self._model = job.spec.model or tools.settings.claude.claude_model
+        self._planner = self._make_planner()
+        self._editor: FileEditor | None = None
+
+    @property
+    def plan_question(self) -> str:
+        """The key of what Claude is asked, if it has to be asked, for a plan."""
+        return self._planner.question
 
     async def run(self) -> int:
         """All runs of the shard, then its end; the worker's exit code.
@@ -145,13 +147,37 @@ class ShardWork:
                 failure = Failure(code=FailureCode.INTERNAL_ERROR, message=message, retryable=True)
                 return RunFailed(failure=failure, files=FileCounts())
 
+    def _make_planner(self) -> JobPlanner:
+        tools = PlannerTools(
+            claude=self._tools.claude,
+            results=self._tools.backends.results,
+            owner=self._tools.owner,
+            lease=self._lease,
+            stop=self._stop,
+        )
+        return JobPlanner(tools, self._job, attempt=self._shard.attempt, model=self._model)
+
+    def _editor_for(self, plan: Plan) -> FileEditor:
+        """One for all runs: they share the plan, and the bound on files at once."""
+        if self._editor is None:
+            self._editor = FileEditor(
+                self._job,
+                self._tools.claude,
+                self._tools.backends.results,
+                self._stop,
+                model=self._model,
+                files_at_once=self._tools.settings.files_at_once,
+            )
+        return self._editor
+
     def _run_tools(self) -> RunTools:
         return RunTools(
             settings=self._tools.settings,
             results=self._tools.backends.results,
             host=self._tools.host,
             git=self._tools.git,
-            editor=self._editor,
+            planner=self._planner,
+            editor_for=self._editor_for,
         )
 
     async def _finish(self, repository: str, result: RunResult) -> None:

@@ -15,6 +15,7 @@ from cody_hosts.open_code_host import HostSettings, open_code_host
 from cody_jobs.identity import new_job_id
 from cody_jobs.models import Job, JobSpec, JobType, NewJob, Shard
 from cody_jobs.outcomes import CallUsage
+from cody_jobs.plan import Plan
 from cody_runtime.fork_server import ForkServer
 from cody_runtime.program import RuntimeSettings
 from cody_worker.claude import ClaudeReply, ClaudeRequest, StopReason, ToolUse
@@ -62,6 +63,19 @@ def leave(reason: str) -> ToolUse:
     return _call("leave_unchanged", {"reason": reason})
 
 
+def make_plan(**parts: object) -> ToolUse:
+    """A plan of Claude's: whatever is not given is empty."""
+    empty: dict[str, object] = {
+        field: () for field in ("include", "exclude", "languages", "matches", "leave_alone", "remaining")
+    }
+    rest: dict[str, object] = {"extent": "file", "change": "As the task says.", "example": {"before": "", "after": ""}}
+    return _call("make_plan", {**empty, **rest, **parts})
+
+
+def refuse(reason: str) -> ToolUse:
+    return _call("refuse", {"reason": reason})
+
+
 def usage() -> CallUsage:
     return CallUsage(
         request_id="req",
@@ -103,14 +117,22 @@ class ShardBench(Struct, frozen=True, kw_only=True):
         return folder
 
     async def dispatched(
-        self, *repositories: str, per_shard: int = 100, pull_requests: bool = False
+        self,
+        *repositories: str,
+        per_shard: int = 100,
+        pull_requests: bool = False,
+        include: tuple[str, ...] = ("*",),
+        plan: Plan | None = None,
     ) -> tuple[Job, Shard]:
-        """A job over these repositories, whose first attempt has been cut into shards; its shard 0."""
+        """A job over these repositories, whose first attempt has been cut into shards; its shard 0. It brings patterns,
+        so that nobody is asked for a plan; without patterns and plan, Claude is."""
         spec = JobSpec(
             name="Renew",
             type=JobType.CODE_PATTERN_UPDATE,
             prompt="Renew",
             create_pull_requests=pull_requests,
+            include=include,
+            plan=plan,
         )
         new = NewJob(id=new_job_id(), spec=spec, fingerprint="f", submitted_by="test", traceparent=None)
         job = await self.backends.jobs.create_job(new, repositories)

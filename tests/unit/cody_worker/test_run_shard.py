@@ -38,6 +38,7 @@ async def test_the_last_event_says_how_the_job_ended(bench: ShardBench) -> None:
     events = await bench.backends.results.read_events(job.id, after=0, limit=100)
     assert [type(event.body).__name__ for event in events] == [
         "RunStarted",
+        "PlanMade",
         "FilesChosen",
         "FileDone",
         "RunFinished",

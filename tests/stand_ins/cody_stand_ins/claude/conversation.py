@@ -28,12 +28,14 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """`task` is all text of the first user message but the file; `path` and `text` are None where there is no file."""
+    """`task` is all text of the first user message but the file; `path` and `text` are None where there is no file.
+    `for_plan`: there is a tool to make a plan."""
 
     task: str
     path: str | None
     text: str | None
     content: str
+    for_plan: bool = False
 
 
 def read_question(request: MessagesRequest) -> Asked:
@@ -42,7 +44,8 @@ def read_question(request: MessagesRequest) -> Asked:
     task = "\n".join(block for block in blocks if found is None or block != found.string)
     digest = hashlib.sha256("\0".join([request.model, *blocks]).encode("utf-8", "surrogatepass")).hexdigest()
     if found is None:
-        return Asked(task=task, path=None, text=None, content=digest)
+        for_plan = any(tool.get("name") == "make_plan" for tool in request.tools)
+        return Asked(task=task, path=None, text=None, content=digest, for_plan=for_plan)
     return Asked(task=task, path=msgspec.json.decode(found["path"], type=str), text=found["text"], content=digest)
 
 

@@ -19,7 +19,7 @@ Rewrite = Callable[[str], str]
 FindRewrite = Callable[[str, str], Rewrite]
 """By the task and the file's path. Raises `UnknownMigration`."""
 
-_REPLACE = re.compile(
+REPLACE = re.compile(
     r"""replace\s+(?:every\s+|all\s+)?(["'`])(?P<old>.+?)\1\s+(?:with|by)\s+(["'`])(?P<new>.*?)\3""", re.I | re.S
 )
 _STRING = (
@@ -43,7 +43,7 @@ def find_migration(task: str, path: str) -> Rewrite:
         return lambda text: re.sub(r"\bassertEquals\(", "assertEqual(", text)
     if "yaml.load" in task and "yaml.safe_load" in task:
         return load_to_safe_load
-    literal = _REPLACE.search(task)
+    literal = REPLACE.search(task)
     if literal is None:
         raise UnknownMigration
     old, new = literal["old"], literal["new"]

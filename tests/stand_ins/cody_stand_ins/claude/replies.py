@@ -9,6 +9,7 @@ from msgspec import Struct
 from cody_stand_ins.claude.conversation import Asked
 from cody_stand_ins.claude.faults import FaultKind
 from cody_stand_ins.claude.migrations import FindRewrite, UnknownMigration, find_migration, minimal_edits
+from cody_stand_ins.claude.plan_replies import plan_for
 
 _NOT_IN_ANY_FILE = "a text that is in no file \u2063 of anybody"
 
@@ -22,6 +23,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 def good_reply(asked: Asked, number: int, find: FindRewrite = find_migration) -> Reply:
     """The migration of the task, applied to the file. `number` makes the tool call's id, `find` knows migrations."""
+    if asked.for_plan:
+        return Reply(blocks=[tool_use(number, "make_plan", plan_for(asked.task))], stop="tool_use")
     if asked.path is None or asked.text is None:
         return Reply(blocks=[_text("This stand-in only answers questions about one file.")], stop="end_turn")
     try:
