@@ -69,5 +69,5 @@ METHODS_DELETED = Migration(
     oracle=each_file(_right, ".py"),
     good=_good,
     changes=1,
-    match=r"^    @typing_extensions\.deprecated\(",
+    match=r"(?m)^    @typing_extensions\.deprecated\(",
 )

@@ -71,5 +71,5 @@ IMPORTS_MOVED = Migration(
     oracle=each_file(_right, ".py"),
     good=_good,
     changes=10,
-    match=rf"^[ \t]*from typing import .*\b(?:{'|'.join(_MOVED)})\b",
+    match=rf"(?m)^[ \t]*from typing import .*\b(?:{'|'.join(_MOVED)})\b",
 )
