@@ -167,6 +167,7 @@ class ShardWork:
                 self._stop,
                 model=self._model,
                 files_at_once=self._tools.settings.files_at_once,
+                plan=plan,
             )
         return self._editor
 
