@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from cody_api.check_money import LEAST_USD, MOST_USD, check_cost, microusd
+from cody_api.check_plan import PlanRequest, check_plan
 from cody_api.check_repositories import NAME_SCHEMA as REPOSITORY_SCHEMA
 from cody_api.check_repositories import check_repositories
 from cody_api.check_sample import SAMPLE_SIZE, check_sample
@@ -21,6 +23,7 @@ from cody_api.check_scope import (
     check_model,
     check_patterns,
 )
+from cody_api.check_steps import MOST_ROUNDS, check_judge, check_rounds, check_steps
 from cody_api.check_text import (
     NAME_LENGTH,
     NAME_SCHEMA,
@@ -34,8 +37,11 @@ from cody_api.parse_body import Fields, anything, parse_body
 from cody_jobs.identity import fingerprint
 from cody_jobs.models import JobSpec, JobType
 from cody_jobs.repository_names import REPOSITORIES_PER_JOB
+from cody_jobs.steps import STEPS_PER_JOB, Judge, Step
 
 Pattern = Annotated[str, Meta(min_length=1, max_length=PATTERN_LENGTH, extra_json_schema=PATTERN_SCHEMA)]
+
+Cost = Annotated[float, Meta(ge=LEAST_USD, le=MOST_USD)]
 
 
 class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -93,11 +99,45 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
         Annotated[str, Meta(extra_json_schema={"pattern": MODEL})] | None,
         Meta(description="A Claude model other than the setting CLAUDE_MODEL."),
     ] = None
-
+    plan: Annotated[
+        PlanRequest | None,
+        Meta(description="The job's plan; left out, Claude is asked for one, unless `match` or `include` say enough."),
+    ] = None
+    max_cost_usd: Annotated[
+        Cost | None, Meta(description="The whole job stops asking Claude before it has cost more US dollars than that.")
+    ] = None
+    max_cost_per_repository_usd: Annotated[Cost | None, Meta(description="The same for each repository.")] = None
+    max_cost_per_file_usd: Annotated[Cost | None, Meta(description="The same for each file.")] = None
     sample: Annotated[
         Annotated[int, Meta(ge=1, le=SAMPLE_SIZE)] | None,
         Meta(description="Work on so many repositories that differ first, and on the rest when that is approved."),
     ] = None
+
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(
+            max_length=STEPS_PER_JOB,
+            description="Codemods, then the edit, then commands that verify the result. Without any, one edit.",
+        ),
+    ] = ()
+    verify_rounds: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_ROUNDS)],
+        Meta(description="How often what a verify step found goes back to Claude."),
+    ] = 3
+    judge: Annotated[
+        Judge, Meta(description="Whether Claude compares each diff with the prompt, and what its verdict is worth.")
+    ] = Judge.OFF
+    allow_paths: Annotated[
+        tuple[Pattern, ...],
+        Meta(
+            max_length=PATTERNS_PER_FIELD,
+            description="Protected paths that may be changed (workflows, CODEOWNERS, lock files and the like).",
+        ),
+    ] = ()
+    protect_paths: Annotated[
+        tuple[Pattern, ...],
+        Meta(max_length=PATTERNS_PER_FIELD, description="More paths that may not be changed."),
+    ] = ()
 
     def spec(self) -> JobSpec:
         return JobSpec(
@@ -109,7 +149,16 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
             exclude=self.exclude,
             match=self.match,
             model=self.model,
+            plan=None if self.plan is None else self.plan.plan(),
             sample=self.sample or 0,
+            steps=self.steps,
+            verify_rounds=self.verify_rounds,
+            judge=self.judge,
+            allow_paths=self.allow_paths,
+            protect_paths=self.protect_paths,
+            max_cost_microusd=microusd(self.max_cost_usd),
+            max_repository_cost_microusd=microusd(self.max_cost_per_repository_usd),
+            max_file_cost_microusd=microusd(self.max_cost_per_file_usd),
         )
 
     def fingerprint(self) -> str:
@@ -133,5 +182,14 @@ def _fields(allowed: Sequence[str]) -> Fields:
         "exclude": (list[str], partial(check_patterns, "exclude")),
         "match": (str | None, check_match),
         "model": (str | None, check_model),
+        "plan": (dict[str, object] | None, check_plan),
+        "maxCostUsd": (float | None, partial(check_cost, "maxCostUsd")),
+        "maxCostPerRepositoryUsd": (float | None, partial(check_cost, "maxCostPerRepositoryUsd")),
+        "maxCostPerFileUsd": (float | None, partial(check_cost, "maxCostPerFileUsd")),
         "sample": (int | None, check_sample),
+        "steps": (list[Step], check_steps),
+        "verifyRounds": (int, check_rounds),
+        "judge": (str, check_judge),
+        "allowPaths": (list[str], partial(check_patterns, "allowPaths")),
+        "protectPaths": (list[str], partial(check_patterns, "protectPaths")),
     }

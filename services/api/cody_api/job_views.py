@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from cody_jobs.models import Failure, FormerPrompt, Job, JobStatus, JobType, RunCounts, SampledRepository
 from cody_jobs.outcomes import UsageTotals
+from cody_jobs.steps import Judge, Step
 
 
 class JobLinks(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -57,7 +58,15 @@ class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
     exclude: tuple[str, ...]
     match: str | None
     model: str | None
+    max_cost_usd: Annotated[float | None, Meta(description="What it may cost; null: without a limit.")]
+    max_cost_per_repository_usd: float | None
+    max_cost_per_file_usd: float | None
     sample: SampleView | None
+    steps: Annotated[tuple[Step, ...], Meta(description="What is done in each repository; empty for one edit.")]
+    verify_rounds: int
+    judge: Judge
+    allow_paths: tuple[str, ...]
+    protect_paths: tuple[str, ...]
     former_prompts: Annotated[tuple[FormerPrompt, ...], Meta(description="Prompts that were amended, oldest first.")]
     attempt: Annotated[int, Meta(description="How often its runs were handed to compute.")]
     usage: Annotated[UsageTotals, Meta(description="Calls and tokens; costMicrousd is in millionths of a US dollar.")]
@@ -116,7 +125,15 @@ def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
         exclude=job.spec.exclude,
         match=job.spec.match,
         model=job.spec.model,
+        max_cost_usd=_usd(job.spec.max_cost_microusd),
+        max_cost_per_repository_usd=_usd(job.spec.max_repository_cost_microusd),
+        max_cost_per_file_usd=_usd(job.spec.max_file_cost_microusd),
         sample=_sample(job),
+        steps=job.spec.steps,
+        verify_rounds=job.spec.verify_rounds,
+        judge=job.spec.judge,
+        allow_paths=job.spec.allow_paths,
+        protect_paths=job.spec.protect_paths,
         former_prompts=job.former_prompts,
         attempt=job.attempt,
         usage=usage,
@@ -133,6 +150,10 @@ def _sample(job: Job) -> SampleView | None:
     if not job.spec.sample:
         return None
     return SampleView(size=job.spec.sample, approved=job.approved, chosen=job.sample)
+
+
+def _usd(microusd: int | None) -> float | None:
+    return None if microusd is None else microusd / 1_000_000
 
 
 def _links(job_id: str) -> JobLinks:

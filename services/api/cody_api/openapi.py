@@ -10,6 +10,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from msgspec import Struct
 
 from cody_api.change_request import ApproveRequest, RetryRequest
+from cody_api.check_plan import PlanRequest
 from cody_api.job_request import JobRequest
 
 _TAGS = {
@@ -35,6 +36,16 @@ _EXAMPLE = {
 }
 """A body of POST /jobs that is valid."""
 
+_PLAN_EXAMPLE = {
+    "languages": ["python"],
+    "exclude": ["/migrations/"],
+    "matches": [r"\bOptional\["],
+    "change": "Optional[X] becomes X | None; an import that is no longer used goes.",
+    "example": {"before": "name: Optional[str] = None", "after": "name: str | None = None"},
+    "remaining": [r"\bOptional\["],
+}
+"""A body of PUT /jobs/{id}/plan that is valid."""
+
 _EVENTS_EXAMPLE = (
     'id: 1\nevent: job_created\ndata: {"id":1,"jobId":"job-5f3a1c0b9d8e7f6a5b4c3d2e","at":"2026-11-24T09:00:00Z",'
     '"body":{"kind":"job_created","repositories":2}}\n\n'
@@ -45,7 +56,7 @@ _EVENTS_EXAMPLE = (
 _TOKEN = SecurityScheme(
     type="http",
     scheme="bearer",
-    description="A token (`cody_…`) with the role viewer (GET), submitter (POST) or admin.",
+    description="A token (`cody_…`) with the role viewer (GET), submitter (POST, PUT) or admin.",
 )
 
 
@@ -65,9 +76,10 @@ def build_document(app: Litestar) -> bytes:
     """The document as JSON. Raises nothing; it is the same each time."""
     document: dict[str, Any] = dict(app.openapi_schema.to_schema())
     paths: Mapping[str, Any] = document["paths"]
-    _describe_body(document, "/jobs", JobRequest, {"job": {"value": _EXAMPLE}})
+    _describe_body(document, paths["/jobs"]["post"], JobRequest, {"job": {"value": _EXAMPLE}})
+    _describe_body(document, paths["/jobs/{job_id}/plan"]["put"], PlanRequest, {"plan": {"value": _PLAN_EXAMPLE}})
     for name, kind in (("approve", ApproveRequest), ("retry", RetryRequest)):
-        _describe_body(document, f"/jobs/{{job_id}}/{name}", kind)
+        _describe_body(document, paths[f"/jobs/{{job_id}}/{name}"]["post"], kind)
     _describe_event_stream(paths["/jobs/{job_id}/events"]["get"])
     _describe_headers(paths["/jobs"]["post"])
     operations = [operation for path in paths.values() for operation in path.values()]
@@ -79,15 +91,16 @@ def build_document(app: Litestar) -> bytes:
 
 
 def _describe_body(
-    document: dict[str, Any], path: str, kind: type[Struct], examples: Mapping[str, Any] | None = None
+    document: dict[str, Any], operation: dict[str, Any], kind: type[Struct], examples: Mapping[str, Any] | None = None
 ) -> None:
     """Bodies are read by ourselves, to name everything that is wrong with them at once. One without an example may be
     left out."""
     (reference,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     schemas: dict[str, Any] = document["components"]["schemas"]
-    schemas.update({name: schema for name, schema in components.items() if name not in schemas})
+    # In place of Litestar's, which know nothing of the tag of a union's members.
+    schemas.update(components)
     content = {"schema": reference, **({"examples": examples} if examples else {})}
-    document["paths"][path]["post"]["requestBody"] = {
+    operation["requestBody"] = {
         "required": examples is not None,
         "content": {"application/json": content},
     }

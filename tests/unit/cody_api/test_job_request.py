@@ -42,6 +42,22 @@ def test_nothing_is_stripped_from_what_was_sent() -> None:
     assert (request.prompt, request.include, request.match) == ("  two\n lines\n ", (" a.py",), " x ")
 
 
+def test_money_is_counted_in_whole_millionths_of_a_dollar() -> None:
+    spec = parse(job_body(maxCostUsd=0.1, maxCostPerRepositoryUsd=3, maxCostPerFileUsd=0.0000015)).spec()
+    assert (spec.max_cost_microusd, spec.max_repository_cost_microusd, spec.max_file_cost_microusd) == (
+        100_000,
+        3_000_000,
+        2,
+    )
+    assert parse(job_body()).spec().max_cost_microusd is None
+
+
+@pytest.mark.parametrize("amount", [0, -0.5, 1e9])
+def test_an_amount_that_is_none_is_refused(amount: float) -> None:
+    problem = only_problem(job_body(maxCostUsd=amount))
+    assert (problem.field, problem.code) == ("maxCostUsd", "bad_cost")
+
+
 def test_an_unknown_job_type_is_answered_with_the_known_ones() -> None:
     problem = only_problem(job_body(type="refactor"))
     assert (problem.field, problem.code, problem.value) == ("type", "unknown_job_type", "refactor")

@@ -28,6 +28,8 @@ BODIES_TAKEN: list[dict[str, object]] = [
     {"match": "x" * 2_000},
     {"match": None, "model": None},
     {"model": "anthropic.claude:v1/x@2"},
+    {"maxCostUsd": 12.5, "maxCostPerRepositoryUsd": 1, "maxCostPerFileUsd": 0.000001},
+    {"maxCostUsd": None, "maxCostPerFileUsd": 1_000_000},
 ]
 BODIES_REFUSED: list[dict[str, object]] = [
     {"name": ""},
@@ -51,6 +53,11 @@ BODIES_REFUSED: list[dict[str, object]] = [
     {"model": "a b"},
     {"model": "-a"},
     {"model": "x" * 129},
+    {"maxCostUsd": 0},
+    {"maxCostUsd": -1},
+    {"maxCostUsd": "5"},
+    {"maxCostPerRepositoryUsd": 1_000_001},
+    {"maxCostPerFileUsd": 0.0000001},
 ]  # fmt: skip
 
 
