@@ -41,6 +41,8 @@ class ScriptedClaude:
 
     async def ask(self, request: ClaudeRequest) -> ClaudeReply:
         self.asked.append(request)
+        if request.on_begin is not None:
+            request.on_begin()
         call = await self.script(request)
         content = [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.input}]
         return ClaudeReply(
@@ -65,9 +67,9 @@ def leave(reason: str) -> ToolUse:
 
 def make_plan(**parts: object) -> ToolUse:
     """A plan of Claude's: whatever is not given is empty."""
-    empty: dict[str, object] = {
-        field: () for field in ("include", "exclude", "languages", "matches", "leave_alone", "remaining")
-    }
+    empty: dict[str, object] = dict.fromkeys(
+        ("include", "exclude", "languages", "matches", "leave_alone", "remaining"), ()
+    )
     rest: dict[str, object] = {"extent": "file", "change": "As the task says.", "example": {"before": "", "after": ""}}
     return _call("make_plan", {**empty, **rest, **parts})
 

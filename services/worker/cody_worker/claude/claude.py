@@ -1,5 +1,6 @@
 """The port `Claude`: one reply to one conversation, with its usage."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -40,7 +41,8 @@ class ClaudeRequest(Struct, frozen=True, kw_only=True):
     """`messages` are the whole conversation, a `system` one first if there is one; `tools` is the JSON list of the
     Messages API. `max_output_tokens` includes what Claude thinks. With `parallel_calls`, a reply may
     have several tool calls. `pay_once`: an attempt that broke off after it had cost something is not made
-    again, but ends in `BrokeOff`."""
+    again, but ends in `BrokeOff`. `on_begin` is called, perhaps more than once, when a reply begins: what the
+    request shares with others is in Claude's cache then."""
 
     model: str
     messages: tuple[ThreadMessage, ...]
@@ -48,6 +50,7 @@ class ClaudeRequest(Struct, frozen=True, kw_only=True):
     max_output_tokens: int
     parallel_calls: bool = False
     pay_once: bool = False
+    on_begin: Callable[[], None] | None = None
 
 
 class ClaudeReply(Struct, frozen=True, kw_only=True):

@@ -217,6 +217,8 @@ class _Client:
             async with asyncio.timeout(_CALL_SECONDS):
                 stream = await self._send(request)
                 place.begun(stream.response.headers)
+                if request.on_begin is not None:
+                    request.on_begin()
                 request_id = stream.response.headers.get("request-id")
                 async with stream:
                     await streamed.read(stream)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import Failure, FailureCode
-from cody_jobs.outcomes import CallUsage, Edited, GaveUp, LeftAlone, Reported, ThreadMessage
+from cody_jobs.outcomes import CallUsage, Edited, GaveUp, LeftAlone, Reported, Seen, ThreadMessage
 from cody_worker.claude import (
     Claude,
     ClaudeFailed,
@@ -43,10 +43,11 @@ Settled = Changed | LeftAlone | Reported | GaveUp | TooLarge
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What has been said before, to nobody's use: it is a part of the thread."""
+    """What has been said about the file before, among others: `notes` and what was `seen` come of it."""
 
     messages: tuple[ThreadMessage, ...] = ()
     notes: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
 
 
 class Conversation:
@@ -63,7 +64,7 @@ class Conversation:
         self._question = question
         self._view = view
         self._repository = repository
-        self._around = LookAround(repository)
+        self._around = LookAround(repository, told.seen)
         self._limit = claude.max_output_tokens
         self._doubled = False
         self._problems: list[Problem] = []

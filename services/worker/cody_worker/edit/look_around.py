@@ -33,8 +33,8 @@ class Lookable(Protocol):
 class LookAround:
     """The looks of one conversation; `seen` is what its answer rests on besides its own file."""
 
-    def __init__(self, repository: Lookable | None) -> None:
-        self.seen: list[Seen] = []
+    def __init__(self, repository: Lookable | None, seen: tuple[Seen, ...] = ()) -> None:
+        self.seen = list(seen)
         self._repository = repository
         self._looks_left = _MOST_LOOKS
         self._characters_left = _MOST_CHARACTERS

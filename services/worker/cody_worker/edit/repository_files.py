@@ -1,0 +1,275 @@
+"""The files of one repository on their way from a question to a staged and stored outcome."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from msgspec import Struct
+from msgspec.structs import replace
+from opentelemetry.metrics import Counter
+from opentelemetry.trace import Span
+
+from cody_jobs.errors import CodyError, JobFailed
+from cody_jobs.models import Failure, FailureCode, Job
+from cody_jobs.outcomes import Answered, Edited, FileOutcome, FileRecord, GaveUp, KnownOutcome
+from cody_jobs.plan import Extent, Plan
+from cody_jobs.ports import ResultStore
+from cody_runtime import names
+from cody_runtime.telemetry import get_tracer
+from cody_worker.claude import Claude, NoMoreAnswers
+from cody_worker.claude.edit_protocol import stable_bytes
+from cody_worker.edit.change import Changed, change_of
+from cody_worker.edit.edit_together import Together, edit_together
+from cody_worker.edit.group_files import group_files
+from cody_worker.edit.look_around import is_still_so
+from cody_worker.edit.question import FileQuestion, question_key, view_of
+from cody_worker.edit.tally import Tally
+from cody_worker.edit.warm_cache import AnnouncingClaude, WarmCache
+from cody_worker.edit_file import FileAnswer, edit_file
+from cody_worker.file_text import read_text
+from cody_worker.git.repository_process import RepositoryProcess
+from cody_worker.git.scope import Candidate, NotACandidate
+from cody_worker.git.staged_files import ChangedMeanwhile, FileStage
+from cody_worker.money import Budget
+from cody_worker.windows import View
+
+tracer = get_tracer(__name__)
+
+_BATCH = 32
+"""Files that are read, and looked up among the known outcomes, in one go."""
+
+
+class Shared(Struct, kw_only=True):
+    """What all runs of a worker have together."""
+
+    job: Job
+    claude: Claude
+    budget: Budget | None
+    results: ResultStore
+    stop: asyncio.Event
+    model: str
+    plan: Plan | None
+    room: asyncio.Semaphore
+    warm: WarmCache
+    files: Counter
+    being_asked: dict[str, asyncio.Event] = {}
+    no_more: NoMoreAnswers | None = None
+
+
+class Keyed(Struct, frozen=True, kw_only=True):
+    key: str
+    file: FileQuestion
+
+
+Group = tuple[Keyed, ...]
+"""Files that share a request."""
+
+
+class RepositoryFiles:
+    def __init__(self, shared: Shared, repository: str, target: RepositoryProcess, conventions: str) -> None:
+        self.tally = Tally()
+        self._shared = shared
+        self._repository = repository
+        self._target = target
+        self._conventions = conventions
+
+    async def read(self, candidates: Sequence[Candidate], waiting: asyncio.Queue[Group | None], askers: int) -> None:
+        """Hand on what has to be asked; end with a None for each asker."""
+        for start in range(0, len(candidates), _BATCH):
+            if self._shared.stop.is_set():
+                self.tally.stopped = True
+                break
+            for group in await self._groups(await self._unknown(candidates[start : start + _BATCH])):
+                await waiting.put(group)
+        for _ in range(askers):
+            await waiting.put(None)
+
+    async def answer(self, waiting: asyncio.Queue[Group | None]) -> None:
+        while (group := await waiting.get()) is not None:
+            free = tuple(question for question in group if question.key not in self._shared.being_asked)
+            await self._answer(free)
+            for question in group:
+                if question not in free:
+                    await self._answer_after_others(question)
+
+    async def _unknown(self, candidates: Sequence[Candidate]) -> list[Keyed]:
+        questions = [await self._question(candidate) for candidate in candidates]
+        known = await self._shared.results.find_outcomes([question.key for question in questions])
+        return [
+            question
+            for question in questions
+            if question.key not in known or not await self._reuse(question, known[question.key])
+        ]
+
+    async def _question(self, candidate: Candidate) -> Keyed:
+        spec, plan = self._shared.job.spec, self._shared.plan
+        own = () if spec.match is None else (spec.match,)
+        read = await self._target.read_with_matches(candidate.path, (plan.matches if plan is not None else ()) or own)
+        file = FileQuestion(
+            path=candidate.path,
+            data=read.content,
+            prompt=spec.prompt,
+            job_type=spec.type,
+            model=self._shared.model,
+            plan=plan,
+            mode=candidate.mode,
+            matches=read.matches,
+            conventions=self._conventions,
+            allow_paths=spec.allow_paths,
+            protect_paths=spec.protect_paths,
+        )
+        return Keyed(key=question_key(file), file=file)
+
+    async def _groups(self, questions: Sequence[Keyed]) -> list[Group]:
+        """A cap on each file's cost leaves every file to itself."""
+        plan, spec = self._shared.plan, self._shared.job.spec
+        if plan is None or plan.extent is Extent.FILE or spec.max_file_cost_microusd is not None:
+            return [(question,) for question in questions]
+        sizes = [await asyncio.to_thread(_characters, question.file) for question in questions]
+        return list(group_files(questions, sizes))
+
+    async def _answer_after_others(self, question: Keyed) -> None:
+        """Another file of this worker with the very same question is on its way: its answer is ours, too."""
+        while question.key in self._shared.being_asked:
+            await self._shared.being_asked[question.key].wait()
+            known = (await self._shared.results.find_outcomes([question.key])).get(question.key)
+            if known is not None and await self._reuse(question, known):
+                return
+        await self._answer((question,))
+
+    async def _answer(self, group: Group) -> None:
+        """Nobody else is asking about these."""
+        group = tuple({question.key: question for question in group}.values())
+        if not group:
+            return
+        self._shared.being_asked |= {question.key: asyncio.Event() for question in group}
+        try:
+            async with self._shared.room:
+                if self._shared.no_more is not None:
+                    raise self._shared.no_more
+                if self._shared.stop.is_set():
+                    self.tally.stopped = True
+                    return
+                await self._ask(group)
+        finally:
+            for question in group:
+                self._shared.being_asked.pop(question.key).set()
+
+    async def _ask(self, group: Group) -> None:
+        first = group[0].file
+        attributes = {names.FILE_PATH: first.path, names.REPOSITORY: self._repository}
+        with tracer.start_as_current_span(names.SPAN_EDIT_FILE, attributes=attributes) as span:
+            async with self._shared.warm.sharing(self._shared.model, stable_bytes(first.task)) as begun:
+                claude = self._claude(first)
+                claude = claude if begun is None else AnnouncingClaude(claude, begun)
+                await self._keep_all(group, claude, span)
+
+    async def _keep_all(self, group: Group, claude: Claude, span: Span) -> None:
+        left = list(group)
+        try:
+            async with aclosing(_answers(claude, group, self._target)) as answers:
+                async for question, answer in answers:
+                    left.remove(question)
+                    span.set_attribute(names.FILE_OUTCOME, _kind(answer.outcome))
+                    await self._keep(question, answer)
+        except NoMoreAnswers as error:
+            self._shared.no_more = error
+            await self._record_unanswered(left[0], error)
+            raise
+
+    def _claude(self, file: FileQuestion) -> Claude:
+        budget = self._shared.budget
+        return self._shared.claude if budget is None else budget.for_file(self._repository, file.path)
+
+    async def _keep(self, question: Keyed, answer: FileAnswer) -> None:
+        """The record comes even where the repository cannot take the change: the calls were paid for."""
+        try:
+            outcome = await self._stage(answer.outcome, answer.stages)
+        except JobFailed:
+            await self._record(question, answer.outcome, answer)
+            raise
+        await self._record(question, outcome, answer)
+        self.tally.add(question.file.path, outcome)
+
+    async def _stage(self, outcome: FileOutcome, stages: tuple[FileStage, ...]) -> FileOutcome:
+        try:
+            if stages:
+                await self._target.stage_together(stages)
+        except (ChangedMeanwhile, NotACandidate) as error:
+            return GaveUp(failure=_meanwhile(error))
+        return outcome
+
+    async def _record_unanswered(self, question: Keyed, error: NoMoreAnswers) -> None:
+        """Calls that were paid for stay counted, although the job stops."""
+        if error.calls:
+            failure = Failure(code=FailureCode(error.code), message=error.message, retryable=error.retryable)
+            record = self._empty_record(question, GaveUp(failure=failure))
+            await self._shared.results.record_file(replace(record, calls=error.calls))
+
+    async def _reuse(self, question: Keyed, known: KnownOutcome) -> bool:
+        """False where it does not hold any more: what it rests on has changed, or a guard has become stricter."""
+        stages = await self._stages_again(question.file, known.outcome)
+        if stages is None or await self._stage(known.outcome, stages) is not known.outcome:
+            return False
+        record = replace(self._empty_record(question, known.outcome), reused_from=known.job_id)
+        await self._shared.results.record_file(record)
+        self._count(known.outcome)
+        self.tally.add(question.file.path, known.outcome, reused=True)
+        return True
+
+    async def _stages_again(self, file: FileQuestion, outcome: Answered) -> tuple[FileStage, ...] | None:
+        for seen in outcome.seen:
+            if not await is_still_so(self._target, seen):
+                return None
+        if not isinstance(outcome, Edited):
+            return ()
+        changed = await asyncio.to_thread(change_of, file, outcome)
+        return changed.stages if isinstance(changed, Changed) else None
+
+    async def _record(self, question: Keyed, outcome: FileOutcome, answer: FileAnswer) -> None:
+        record = replace(self._empty_record(question, outcome), calls=answer.calls, thread=answer.thread)
+        await self._shared.results.record_file(record)
+        self._count(outcome)
+
+    def _empty_record(self, question: Keyed, outcome: FileOutcome) -> FileRecord:
+        return FileRecord(
+            job_id=self._shared.job.id,
+            repository=self._repository,
+            path=question.file.path,
+            question=question.key,
+            outcome=outcome,
+            calls=(),
+            thread=None,
+            reused_from=None,
+        )
+
+    def _count(self, outcome: FileOutcome) -> None:
+        self._shared.files.add(1, {names.FILE_OUTCOME: _kind(outcome)})
+
+
+async def _answers(claude: Claude, group: Group, target: RepositoryProcess) -> AsyncGenerator[tuple[Keyed, FileAnswer]]:
+    if len(group) == 1:
+        yield group[0], await edit_file(claude, group[0].file, target)
+        return
+    files = [Together(question=question.file, view=await _view(question.file)) for question in group]
+    async with aclosing(edit_together(claude, files, target)) as answers:
+        async for number, answer in answers:
+            yield group[number], answer
+
+
+async def _view(file: FileQuestion) -> View:
+    text = read_text(file.data)
+    return await asyncio.to_thread(view_of, file, "" if text is None else text.shown)
+
+
+def _characters(file: FileQuestion) -> int:
+    text = read_text(file.data)
+    return 0 if text is None else view_of(file, text.shown).characters
+
+
+def _meanwhile(error: CodyError) -> Failure:
+    return Failure(code=FailureCode.FILE_CHANGED_MEANWHILE, message=str(error), retryable=True)
+
+
+def _kind(outcome: FileOutcome) -> str:
+    return str(type(outcome).__struct_config__.tag)

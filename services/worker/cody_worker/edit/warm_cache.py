@@ -1,0 +1,63 @@
+"""Let one request fill Claude's cache with what all of them share before the others are sent."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+
+from cody_worker.claude import Claude, ClaudeReply, ClaudeRequest
+
+_CHARACTERS_PER_TOKEN = 4
+
+# The shortest prefix that is cached, in tokens; longest names first. Source: Anthropic's pages on prompt caching.
+_MINIMUM = (
+    ("claude-haiku", 4_096),
+    ("claude-opus", 4_096),
+    ("claude-sonnet", 1_024),
+)
+_SMALLEST = 512
+
+
+class WarmCache:
+    """One per worker. A prefix that is too short to be cached is not waited for."""
+
+    def __init__(self) -> None:
+        self._begun: dict[tuple[str, bytes], asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def sharing(self, model: str, prefix: bytes) -> AsyncGenerator[asyncio.Event | None]:
+        """Whoever comes first gets an event, to be set when the answer begins; all others wait for that, or for the
+        first one's end."""
+        if len(prefix) // _CHARACTERS_PER_TOKEN < _shortest(model):
+            yield None
+            return
+        begun = self._begun.get((model, prefix))
+        if begun is not None:
+            await begun.wait()
+            yield None
+            return
+        begun = self._begun[model, prefix] = asyncio.Event()
+        try:
+            yield begun
+        finally:
+            begun.set()
+
+
+class AnnouncingClaude:
+    """Implements `Claude`: sets an event when an answer begins."""
+
+    def __init__(self, claude: Claude, begun: asyncio.Event) -> None:
+        self._claude = claude
+        self._begun = begun
+
+    @property
+    def max_output_tokens(self) -> int:
+        return self._claude.max_output_tokens
+
+    async def ask(self, request: ClaudeRequest) -> ClaudeReply:
+        return await self._claude.ask(replace(request, on_begin=self._begun.set))
+
+
+def _shortest(model: str) -> int:
+    return next((tokens for name, tokens in _MINIMUM if name in model), _SMALLEST)
