@@ -10,7 +10,7 @@ _OLD, _NEW = "http://aws.amazon.com/apache2.0/", "https://aws.amazon.com/apache2
 
 
 def _repositories() -> dict[str, Files]:
-    return {"one-line": package_files("awscli", "customizations/*.py", limit=40)}
+    return {"one-line": package_files("awscli", "customizations/*.py", limit=20)}
 
 
 def _right(data: bytes) -> bytes:
@@ -30,6 +30,6 @@ ONE_LINE = Migration(
     repositories=_repositories,
     oracle=each_file(_right, ".py"),
     good=lambda _, text: text.replace(_OLD, _NEW),
-    changes=20,
+    changes=15,
     match=r"http://aws\.amazon\.com/apache2\.0/",
 )
