@@ -1,6 +1,7 @@
 """All candidate files of one repository: reuse what is known, ask about the rest, store each outcome at once."""
 
 import asyncio
+from collections.abc import Mapping
 
 from cody_jobs.models import Job
 from cody_jobs.plan import Plan
@@ -14,6 +15,7 @@ from cody_worker.edit.repository_files import Group, RepositoryFiles, Shared
 from cody_worker.edit.tally import EditedFiles
 from cody_worker.edit.warm_cache import WarmCache
 from cody_worker.git.repository_process import RepositoryProcess
+from cody_worker.git.rewrite_tree import REGULAR
 from cody_worker.git.scope import Scope
 from cody_worker.money import Budget
 
@@ -67,3 +69,18 @@ class FileEditor:
         if files.tally.stopped:
             raise WorkerStopping
         return files.tally.sum_up(scope.counts)
+
+    async def correct_files(
+        self, repository: str, target: RepositoryProcess, scope: Scope, notes: Mapping[str, str], *, number: int
+    ) -> int:
+        """Ask about files again, as they are staged, with a note of what is wrong with each; how many were changed.
+        `number` counts these rounds from 1. Raises as `edit_files` does."""
+        files = RepositoryFiles(self._shared, repository, target, await read_conventions(target))
+        modes = {candidate.path: candidate.mode for candidate in scope.candidates}
+        async with task_group() as group:
+            for path, note in notes.items():
+                correcting = files.correct(path, note, mode=modes.get(path, REGULAR), number=number)
+                group.create_task(correcting, name="correct")
+        if files.tally.stopped:
+            raise WorkerStopping
+        return files.tally.edited

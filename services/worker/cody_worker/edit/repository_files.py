@@ -57,8 +57,11 @@ class Shared(Struct, kw_only=True):
 
 
 class Keyed(Struct, frozen=True, kw_only=True):
+    """`listed_as` is the path that it is recorded under, when it is not the file's own."""
+
     key: str
     file: FileQuestion
+    listed_as: str | None = None
 
 
 Group = tuple[Keyed, ...]
@@ -91,6 +94,31 @@ class RepositoryFiles:
             for question in group:
                 if question not in free:
                     await self._answer_after_others(question)
+
+    async def correct(self, path: str, note: str, *, mode: int, number: int) -> None:
+        """Ask about a file once more, as it is staged: what the `note` says is wrong with it. Recorded beside the first
+        answer."""
+        data = await self._target.read_other(path, staged=True)
+        if data is None:
+            return
+        spec = self._shared.job.spec
+        file = FileQuestion(
+            path=path,
+            data=data,
+            prompt=spec.prompt,
+            job_type=spec.type,
+            model=self._shared.model,
+            plan=self._shared.plan,
+            mode=mode,
+            conventions=self._conventions,
+            allow_paths=spec.allow_paths,
+            protect_paths=spec.protect_paths,
+            note=f"The task was carried out in this file already, and this came of it:\n{note}\nCorrect what is wrong.",
+        )
+        question = Keyed(key=question_key(file), file=file, listed_as=f"{path} (correction {number})")
+        known = (await self._shared.results.find_outcomes([question.key])).get(question.key)
+        if known is None or not await self._reuse(question, known):
+            await self._answer_after_others(question)
 
     async def _unknown(self, candidates: Sequence[Candidate]) -> list[Keyed]:
         questions = [await self._question(candidate) for candidate in candidates]
@@ -235,7 +263,7 @@ class RepositoryFiles:
         return FileRecord(
             job_id=self._shared.job.id,
             repository=self._repository,
-            path=question.file.path,
+            path=question.listed_as or question.file.path,
             question=question.key,
             outcome=outcome,
             calls=(),

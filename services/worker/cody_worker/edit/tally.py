@@ -42,6 +42,10 @@ class Tally:
             case GaveUp():
                 self._failed[path] = outcome
 
+    @property
+    def edited(self) -> int:
+        return self._edited
+
     def sum_up(self, counts: FileCounts) -> EditedFiles:
         counts = replace(
             counts,
