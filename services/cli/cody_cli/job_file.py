@@ -24,6 +24,9 @@ class JobFile(
     exclude: tuple[str, ...] | UnsetType = UNSET
     match: str | UnsetType | None = UNSET
     model: str | UnsetType | None = UNSET
+    max_cost_usd: float | UnsetType | None = UNSET
+    max_cost_per_repository_usd: float | UnsetType | None = UNSET
+    max_cost_per_file_usd: float | UnsetType | None = UNSET
 
 
 def read_job_file(path: str | None) -> JobFile:

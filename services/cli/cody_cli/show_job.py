@@ -54,6 +54,8 @@ def print_job(whole: WholeJob, console: Console) -> None:
         console.print(
             f"{dollars(job.usage.cost_microusd)}, {calls}, {tokens:,} tokens in, {job.usage.output_tokens:,} out"
         )
+    if caps := _caps(job):
+        console.print(f"may cost {caps}")
     if job.failure is not None:
         console.print(f"{job.failure.code}: {job.failure.message}", style="red")
     console.print(f"\n{(job.prompt or '').strip()}\n", style="dim")
@@ -61,6 +63,15 @@ def print_job(whole: WholeJob, console: Console) -> None:
     for raw in whole.repositories:
         table.add_row(*_run_cells(msgspec.json.decode(raw, type=RunView)))
     console.print(table)
+
+
+def _caps(job: JobView) -> str:
+    caps = {
+        "in all": job.max_cost_usd,
+        "a repository": job.max_cost_per_repository_usd,
+        "a file": job.max_cost_per_file_usd,
+    }
+    return ", ".join(f"{dollars(round(usd * 1_000_000))} {of}" for of, usd in caps.items() if usd is not None)
 
 
 def print_run(fields: Mapping[str, Raw], console: Console) -> None:

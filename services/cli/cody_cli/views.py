@@ -27,6 +27,9 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     ended_at: datetime | None
     prompt: str | None = None
     model: str | None = None
+    max_cost_usd: float | None = None
+    max_cost_per_repository_usd: float | None = None
+    max_cost_per_file_usd: float | None = None
     usage: UsageTotals | None = None
 
 

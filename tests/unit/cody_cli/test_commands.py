@@ -174,6 +174,16 @@ async def test_submit_sends_a_job_file_with_options_on_top(client: CodyBatch, ap
     assert api.requests[0].headers["idempotency-key"] == "k"
 
 
+async def test_what_a_job_may_cost_is_sent_and_shown(client: CodyBatch, api: FakeApi) -> None:
+    api.answer("POST /jobs", as_json(samples.job(), 202))
+    await client.run("submit", "--repository", "a/b", "--prompt", "p", "--max-cost", "5", "--max-cost-per-file", "0.02")
+    sent = msgspec.json.decode(api.requests[0].body)
+    assert (sent["maxCostUsd"], sent["maxCostPerFileUsd"], "maxCostPerRepositoryUsd" in sent) == (5, 0.02, False)
+    api.answer("GET /jobs/job-1", as_json(samples.job(maxCostUsd=5.0, maxCostPerFileUsd=0.02)))
+    api.answer("GET /jobs/job-1/repositories", as_json(samples.page()))
+    assert "may cost $5.00 in all, $0.0200 a file" in (await client.run("show", "job-1")).out
+
+
 async def test_every_field_that_is_wrong_is_shown(client: CodyBatch, api: FakeApi) -> None:
     fields = [
         {"field": "name", "message": "is empty", "code": "x"},
