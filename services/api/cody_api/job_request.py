@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 
 from cody_api.check_money import LEAST_USD, MOST_USD, check_cost, microusd
 from cody_api.check_plan import PlanRequest, check_plan
-from cody_api.check_money import LEAST_USD, MOST_USD, check_cost, microusd
 from cody_api.check_repositories import NAME_SCHEMA as REPOSITORY_SCHEMA
 from cody_api.check_repositories import check_repositories
 from cody_api.check_sample import SAMPLE_SIZE, check_sample
@@ -152,9 +151,6 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
             model=self.model,
             plan=None if self.plan is None else self.plan.plan(),
             sample=self.sample or 0,
-            max_cost_microusd=microusd(self.max_cost_usd),
-            max_repository_cost_microusd=microusd(self.max_cost_per_repository_usd),
-            max_file_cost_microusd=microusd(self.max_cost_per_file_usd),
             steps=self.steps,
             verify_rounds=self.verify_rounds,
             judge=self.judge,
