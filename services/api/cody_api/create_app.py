@@ -19,7 +19,7 @@ from cody_api.event_streams import EventStreams
 from cody_api.guard_browsers import guard_browsers
 from cody_api.observe_requests import observe_requests
 from cody_api.openapi import openapi_config
-from cody_api.routes import documentation, events, groups, health, jobs, repositories, trace
+from cody_api.routes import documentation, events, groups, health, jobs, plan, repositories, trace
 from cody_api.settings import ApiSettings, AuthMode
 from cody_backends.open_backends import Backends
 
@@ -35,6 +35,9 @@ ROUTES: Sequence[HTTPRouteHandler] = (
     jobs.cancel,
     jobs.approve,
     jobs.retry,
+    plan.get_plan,
+    plan.put_plan,
+    plan.get_plan_thread,
     groups.list_failures,
     groups.list_diff_groups,
     repositories.list_repositories,
@@ -89,7 +92,7 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
         return None
     return CORSConfig(
         allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PUT"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         expose_headers=["Location", "Idempotency-Replayed", "Retry-After"],
     )

@@ -26,7 +26,7 @@ def parse_body(body: bytes, kind: type[S], fields: Fields) -> S:
         try:
             values[name] = msgspec.json.decode(sent[name], type=loose)
         except msgspec.ValidationError as error:
-            problems.append(_wrong_type(name, str(error)))
+            problems.append(wrong_type(name, str(error)))
             continue
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProblemError(400, "malformed_json", f"{name}: this is not JSON: {error}") from error
@@ -68,7 +68,7 @@ def _missing_fields(sent: Mapping[str, object], kind: type[Struct]) -> list[Fiel
     ]
 
 
-def _wrong_type(name: str, message: str) -> FieldProblem:
+def wrong_type(name: str, message: str) -> FieldProblem:
     """msgspec says `Expected …, got … - at `$[3]``; the place belongs to the field."""
     words, _, place = message.partition(" - at `$")
     return FieldProblem(field=name + place.rstrip("`"), message=words.replace("`", "").lower(), code="wrong_type")

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from cody_api.job_views import job_path
 from cody_jobs.models import Failure, FileCounts, Page, RepositoryRun, RunOutcome, RunStatus
 from cody_jobs.outcomes import ClaudeThread, FileResult, RunPatch, UsageTotals
+from cody_jobs.reports import RunReport
 
 
 class RunLinks(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -68,6 +69,10 @@ class RunDetail(RunSummary, frozen=True, kw_only=True, rename="camel"):
     patch: PatchSummary | None
     usage: UsageTotals
     cost_usd: float
+    report: Annotated[
+        RunReport | None,
+        Meta(description="What was found out about it: what the plan's completion query still matches, and more."),
+    ]
     file_results: FilePage
 
 
@@ -98,7 +103,12 @@ def summarize_run(run: RepositoryRun) -> RunSummary:
 
 
 def describe_run(
-    run: RepositoryRun, *, patch: RunPatch | None, usage: UsageTotals, files: Page[FileResult]
+    run: RepositoryRun,
+    *,
+    patch: RunPatch | None,
+    usage: UsageTotals,
+    report: RunReport | None,
+    files: Page[FileResult],
 ) -> RunDetail:
     return RunDetail(
         repository=run.repository,
@@ -118,6 +128,7 @@ def describe_run(
         patch=_summarize_patch(patch) if patch is not None else None,
         usage=usage,
         cost_usd=usage.cost_microusd / 1_000_000,
+        report=report,
         file_results=FilePage(items=files.items, cursor=files.cursor),
     )
 

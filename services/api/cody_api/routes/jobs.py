@@ -61,7 +61,7 @@ async def create_job(
 ) -> Response[JobDetail]:
     """Accepts the job and returns at once. With an `Idempotency-Key`, sending it again is safe: a job that was
     accepted before comes back with `Idempotency-Replayed: true`."""
-    _check_media_type(request)
+    check_media_type(request)
     body = await request.body()
     # In a thread: 10,000 names take a tenth of a second, and streams go on meanwhile.
     wanted = await asyncio.to_thread(parse_job_request, body, allowed=settings.allowed_repositories)
@@ -166,7 +166,7 @@ async def retry(
 async def _optional_body(request: AnyRequest) -> bytes:
     body = await request.body()
     if body:
-        _check_media_type(request)
+        check_media_type(request)
     return body
 
 
@@ -175,7 +175,7 @@ async def _describe(backends: Backends, job: Job) -> JobDetail:
     return describe_job(job, counts.get(job.id, RunCounts()), await backends.results.usage(job.id))
 
 
-def _check_media_type(request: AnyRequest) -> None:
+def check_media_type(request: AnyRequest) -> None:
     """Strict, also because a web page elsewhere can send anything but JSON here without asking."""
     kind = request.content_type[0].lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):

@@ -17,6 +17,7 @@ from cody_jobs.errors import ResultNotFound
 from cody_jobs.models import RepositoryRun, RunOutcome, RunStatus
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports import Role
+from cody_jobs.reports import RunReport
 
 _RUN = "/jobs/{job_id:str}/repositories/{owner:str}/{name:str}"
 DIFF = "text/x-diff"
@@ -64,7 +65,13 @@ async def get_repository(
     run = await _find_run(backends, job_id, owner, name)
     files = await backends.results.list_files(run.job_id, run.repository, limit=limit, cursor=check_cursor(cursor))
     usage = await backends.results.usage(run.job_id, run.repository)
-    return describe_run(run, patch=await _find_patch(backends, run), usage=usage, files=files)
+    return describe_run(
+        run,
+        patch=await _find_patch(backends, run),
+        usage=usage,
+        report=await _find_report(backends, run),
+        files=files,
+    )
 
 
 @get(
@@ -123,5 +130,12 @@ async def _find_patch(backends: Backends, run: RepositoryRun) -> RunPatch | None
         return None
     try:
         return await backends.results.get_patch(run.job_id, run.repository)
+    except ResultNotFound:
+        return None
+
+
+async def _find_report(backends: Backends, run: RepositoryRun) -> RunReport | None:
+    try:
+        return await backends.results.get_report(run.job_id, run.repository)
     except ResultNotFound:
         return None
