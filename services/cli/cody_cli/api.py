@@ -92,8 +92,11 @@ class Api:
     async def cancel(self, job_id: str) -> JobView:
         return self._decode(await self._ask("POST", f"{job_path(job_id)}/cancel"), JobView)
 
-    async def retry(self, job_id: str) -> JobView:
-        return self._decode(await self._ask("POST", f"{job_path(job_id)}/retry"), JobView)
+    async def change(self, job_id: str, how: str, body: bytes | None) -> JobView:
+        """`how` is approve or retry."""
+        headers = {"Content-Type": "application/json"} if body else None
+        answer = await self._ask("POST", f"{job_path(job_id)}/{how}", content=body, headers=headers)
+        return self._decode(answer, JobView)
 
     async def _ask(
         self,

@@ -11,8 +11,10 @@ _COMMANDS = {
     "diff": ("cody_cli.commands.diff:diff", "Show or save the diff of a repository."),
     "thread": ("cody_cli.commands.thread:thread", "Show the conversations with Claude about a repository."),
     "events": ("cody_cli.commands.events:events", "Show what happens to a job, as it happens."),
+    "groups": ("cody_cli.commands.groups:groups", "Show failures that are alike, and diffs that make the same change."),
+    "approve": ("cody_cli.commands.approve:approve", "Let a job go on after its sample."),
     "cancel": ("cody_cli.commands.cancel:cancel", "Cancel a job."),
-    "retry": ("cody_cli.commands.retry:retry", "Run the failed and cancelled repositories of a job again."),
+    "retry": ("cody_cli.commands.retry:retry", "Run repositories of a job again: what failed, or what you name."),
     "trace": ("cody_cli.commands.trace:trace", "Show where the time of a job went."),
     "ops": ("cody_cli.command_list:ops", "Operate: tokens, stuck jobs, dead letters, old jobs."),
 }

@@ -27,6 +27,7 @@ class JobFile(
     max_cost_usd: float | UnsetType | None = UNSET
     max_cost_per_repository_usd: float | UnsetType | None = UNSET
     max_cost_per_file_usd: float | UnsetType | None = UNSET
+    sample: int | UnsetType | None = UNSET
 
 
 def read_job_file(path: str | None) -> JobFile:

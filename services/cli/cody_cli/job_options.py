@@ -27,6 +27,7 @@ class JobOptions(TypedDict):
     max_cost: float | None
     max_cost_per_repository: float | None
     max_cost_per_file: float | None
+    sample: int | None
 
 
 _OPTIONS = (
@@ -43,6 +44,12 @@ _OPTIONS = (
     click.option("--max-cost", type=float, metavar="USD", help="What the whole job may cost."),
     click.option("--max-cost-per-repository", type=float, metavar="USD", help="What each repository may cost."),
     click.option("--max-cost-per-file", type=float, metavar="USD", help="What each file may cost."),
+    click.option(
+        "--sample",
+        type=click.IntRange(1, 100),
+        metavar="N",
+        help="Work on N repositories that differ first; `approve` goes on with the rest.",
+    ),
 )
 
 
@@ -66,6 +73,7 @@ def apply_options(job: JobFile, options: JobOptions) -> JobFile:
         max_cost_usd=_given(options["max_cost"]),
         max_cost_per_repository_usd=_given(options["max_cost_per_repository"]),
         max_cost_per_file_usd=_given(options["max_cost_per_file"]),
+        sample=UNSET if options["sample"] is None else options["sample"],
     )
 
 

@@ -11,8 +11,9 @@ from rich.text import Text
 from cody_cli.api import Api, job_path, run_path
 from cody_cli.job_report import job_status_words, outcome_words
 from cody_cli.tables import plain_table
-from cody_cli.views import JobView, PageView, RunDetailView, RunView
+from cody_cli.views import JobView, PageView, RunDetailView, RunView, SampleView
 from cody_cli.words import count, dollars, duration
+from cody_jobs.models import JobStatus
 from cody_jobs.outcomes import Edited, FileResult, GaveUp, LeftAlone, Reported
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ def print_job(whole: WholeJob, console: Console) -> None:
     if job.failure is not None:
         console.print(f"{job.failure.code}: {job.failure.message}", style="red")
     console.print(f"\n{(job.prompt or '').strip()}\n", style="dim")
+    if job.sample is not None:
+        _print_sample(job, job.sample, console)
     table = plain_table("repository", "outcome", "edited", "unchanged", "failed", "skipped", "time", "")
     for raw in whole.repositories:
         table.add_row(*_run_cells(msgspec.json.decode(raw, type=RunView)))
@@ -72,6 +75,16 @@ def _caps(job: JobView) -> str:
         "a file": job.max_cost_per_file_usd,
     }
     return ", ".join(f"{dollars(round(usd * 1_000_000))} {of}" for of, usd in caps.items() if usd is not None)
+
+
+def _print_sample(job: JobView, sample: SampleView, console: Console) -> None:
+    amended = f", the prompt amended {count(len(job.former_prompts), 'time')}" if job.former_prompts else ""
+    console.print(f"sample of {sample.size}, {'approved' if sample.approved else 'not approved yet'}{amended}")
+    for one in sample.chosen:
+        console.print(f"  {one.repository}: {one.why}", style="dim")
+    if job.status is JobStatus.AWAITING_APPROVAL:
+        console.print(f"go on with: cody-batch approve {job.id}; tune with: cody-batch retry {job.id} --prompt TEXT")
+    console.print()
 
 
 def print_run(fields: Mapping[str, Raw], console: Console) -> None:

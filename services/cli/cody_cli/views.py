@@ -6,10 +6,26 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from cody_jobs.models import Failure, FileCounts, JobStatus, JobType, RunCounts, RunOutcome, RunStatus
+from cody_jobs.models import (
+    Failure,
+    FileCounts,
+    FormerPrompt,
+    JobStatus,
+    JobType,
+    RunCounts,
+    RunOutcome,
+    RunStatus,
+    SampledRepository,
+)
 from cody_jobs.outcomes import UsageTotals
 
 T = TypeVar("T")
+
+
+class SampleView(Struct, frozen=True, kw_only=True, rename="camel"):
+    size: int
+    approved: bool
+    chosen: tuple[SampledRepository, ...]
 
 
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -31,6 +47,9 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     max_cost_per_repository_usd: float | None = None
     max_cost_per_file_usd: float | None = None
     usage: UsageTotals | None = None
+    sample: SampleView | None = None
+    former_prompts: tuple[FormerPrompt, ...] = ()
+    requeued: int | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -55,6 +74,26 @@ class PatchView(Struct, frozen=True, kw_only=True, rename="camel"):
 class RunDetailView(RunView, frozen=True, kw_only=True, rename="camel"):
     patch: PatchView | None
     usage: UsageTotals
+
+
+class FailureGroupView(Struct, frozen=True, kw_only=True, rename="camel"):
+    code: str
+    message: str
+    runs: int
+    repositories: tuple[str, ...]
+
+
+class DiffExampleView(Struct, frozen=True, kw_only=True, rename="camel"):
+    repository: str
+    files_changed: int
+    lines_added: int
+    lines_removed: int
+
+
+class DiffGroupView(Struct, frozen=True, kw_only=True, rename="camel"):
+    runs: int
+    repositories: tuple[str, ...]
+    example: DiffExampleView
 
 
 class PageView(Struct, Generic[T], frozen=True, kw_only=True):

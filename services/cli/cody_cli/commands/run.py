@@ -47,6 +47,8 @@ def run(environment: Mapping[str, str], *, job_file: str | None, as_json: bool, 
     If the job was not cancelled yet, it goes on at the next start.
     """
     job = apply_options(read_job_file(job_file), options)
+    if job.sample:
+        raise BadInput("`run` goes to the end, and a sample waits for an approval", hint="cody-batch submit --sample N")
     paths = _find_local(options)
     if paths:
         job = complete(job, repositories=tuple(f"local/{index}" for index in range(len(paths))))
