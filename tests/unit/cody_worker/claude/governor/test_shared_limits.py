@@ -47,7 +47,7 @@ def _requests(number: int) -> list[ClaudeRequest]:
 async def test_all_are_answered_and_hardly_any_request_is_refused(
     database: Database, settings: ClaudeSettings, stand_in: ClaudeStandIn
 ) -> None:
-    """How much of the limits is used meanwhile is in test_simulated_hours.py, where no other process matters."""
+    """Exact numbers are in test_simulated_hours.py: here, where two seconds are a minute, other processes matter."""
     await stand_in.set_faults(
         latency=0.1,
         jitter=0.05,
@@ -60,7 +60,7 @@ async def test_all_are_answered_and_hardly_any_request_is_refused(
         answered = await asyncio.gather(*(_ask(claude, requests) for claude in clients for _ in range(_AT_ONCE)))
     stats = await stand_in.stats()
     assert sum(answered) == 80
-    assert stats.limited <= 1
+    assert stats.limited < 8
 
 
 async def test_no_call_fails_because_somebody_else_uses_the_same_key(
@@ -69,9 +69,9 @@ async def test_no_call_fails_because_somebody_else_uses_the_same_key(
     await stand_in.set_faults(requests_per_minute=_REQUESTS, time_scale=60 / _MINUTE)
     requests = _requests(60)
     async with _clients(database, settings) as clients:
-        other = asyncio.create_task(_use_the_key(stand_in, 80), name="somebody else")
+        others = [asyncio.create_task(_use_the_key(stand_in, 8), name="somebody else") for _ in range(20)]
         answered = await asyncio.gather(*(_ask(claude, requests) for claude in clients for _ in range(_AT_ONCE)))
-        await other
+        await asyncio.gather(*others)
     assert sum(answered) == 60
     assert (await stand_in.stats()).limited > 0
 
