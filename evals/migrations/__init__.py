@@ -1,7 +1,7 @@
 """The migrations, by growing difficulty."""
 
 from evals.migration import Migration
-from evals.migrations.deletion import METHODS_DELETED
+from evals.migrations.deletion import OVERLOADS_DELETED
 from evals.migrations.encodings import ENCODINGS_KEPT
 from evals.migrations.imports import IMPORTS_MOVED
 from evals.migrations.injection import INSTRUCTIONS_IN_FILES
@@ -24,6 +24,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     ENCODINGS_KEPT,
     GENERATED_LEFT_ALONE,
     SIX_THOUSAND_LINES,
-    METHODS_DELETED,
+    OVERLOADS_DELETED,
     INSTRUCTIONS_IN_FILES,
 )
