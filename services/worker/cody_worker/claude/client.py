@@ -22,7 +22,7 @@ from cody_worker.claude.governor.governor import Governor, Place, account_of, op
 from cody_worker.claude.governor.own_room import OwnRoomStore
 from cody_worker.claude.meters import ClaudeMeters
 from cody_worker.claude.patience import Backoff, Outage, OwnPatience
-from cody_worker.claude.prices import cost_microusd, known_price
+from cody_worker.claude.prices import Prices, read_prices
 from cody_worker.claude.read_stream import StreamedReply
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.prompts import instructions
@@ -56,9 +56,10 @@ async def open_claude(
     is how many seconds a minute of the limits takes.
 
     Raises `NoMoreAnswers` (`claude_key_missing`, `claude_key_refused`) where the key is missing or cannot be one,
-    `SettingsError` for a bad base URL.
+    `SettingsError` for a bad base URL or bad prices.
     """
     key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
+    prices = read_prices(settings.claude_prices or "")
     # The SDK takes two seconds to import, and prompts are files; the worker's leases have to be kept meanwhile.
     sdk = await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
     clock, chance = asyncio.get_running_loop().time, chance or random.Random()  # noqa: S311 (jitter)
@@ -73,7 +74,7 @@ async def open_claude(
             minute=minute,
         ) as governor,
     ):
-        yield _Client(sdk, settings, governor, backoff or Backoff(), chance)
+        yield _Client(sdk, settings, governor, prices, backoff or Backoff(), chance)
 
 
 def _ceilings(settings: ClaudeSettings) -> RoomLimits:
@@ -137,6 +138,7 @@ class _Client:
         sdk: "AsyncAnthropic",
         settings: ClaudeSettings,
         governor: Governor,
+        prices: Prices,
         backoff: Backoff,
         chance: random.Random,
     ) -> None:
@@ -144,6 +146,7 @@ class _Client:
         self._patience = settings.claude_patience
         self._limit = settings.claude_max_output_tokens
         self._governor = governor
+        self._prices = prices
         self._backoff = backoff
         self._chance = chance
         self._outage = Outage()
@@ -244,7 +247,7 @@ class _Client:
         )
 
     def _usage(self, model: str, streamed: StreamedReply, request_id: str | None, call: "_Started") -> CallUsage:
-        if known_price(model) is None and model not in self._unpriced:
+        if self._prices.known(model) is None and model not in self._unpriced:
             self._unpriced.add(model)
             log.warning("claude_model_without_price", model=model, counted_as="the dearest known model")
         tokens = streamed.tokens
@@ -255,7 +258,7 @@ class _Client:
             output_tokens=tokens.output,
             cache_creation_input_tokens=tokens.cache_creation,
             cache_read_input_tokens=tokens.cache_read,
-            cost_microusd=cost_microusd(model, tokens),
+            cost_microusd=self._prices.cost(model, tokens),
             latency_ms=round(call.seconds() * 1_000),
             at=call.at,
         )

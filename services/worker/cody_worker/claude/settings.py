@@ -45,3 +45,10 @@ class ClaudeSettings(Struct, frozen=True, kw_only=True):
         int | None, Meta(ge=1, description="The same for input tokens that do not come from Claude's cache.")
     ] = None
     claude_output_tokens_per_minute: Annotated[int | None, Meta(ge=1, description="The same for output tokens.")] = None
+    claude_prices: Annotated[
+        str | None,
+        Meta(
+            description="Prices of models in US dollars for a million tokens, as JSON, where the list has none or "
+            'others: {"model": {"input": 3, "output": 15}}; also `cacheWrite`, `cacheRead`.'
+        ),
+    ] = None
