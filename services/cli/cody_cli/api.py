@@ -89,6 +89,9 @@ class Api:
         path = f"{run_path(job_id, repository)}/diff"
         return (await self._ask("GET", path, {"partial": "true"} if partial else None)).content
 
+    async def put(self, path: str, body: bytes) -> None:
+        await self._ask("PUT", path, content=body, headers={"Content-Type": "application/json"})
+
     async def cancel(self, job_id: str) -> JobView:
         return self._decode(await self._ask("POST", f"{job_path(job_id)}/cancel"), JobView)
 

@@ -8,6 +8,7 @@ _COMMANDS = {
     "submit": ("cody_cli.commands.submit:submit", "Submit a job and print its id."),
     "list": ("cody_cli.commands.list:list_jobs", "List jobs, newest first."),
     "show": ("cody_cli.commands.show:show", "Show a job and what became of its repositories."),
+    "plan": ("cody_cli.commands.plan:plan", "Show or replace the plan of a job."),
     "diff": ("cody_cli.commands.diff:diff", "Show or save the diff of a repository."),
     "thread": ("cody_cli.commands.thread:thread", "Show the conversations with Claude about a repository."),
     "events": ("cody_cli.commands.events:events", "Show what happens to a job, as it happens."),

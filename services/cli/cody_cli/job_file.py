@@ -24,6 +24,7 @@ class JobFile(
     exclude: tuple[str, ...] | UnsetType = UNSET
     match: str | UnsetType | None = UNSET
     model: str | UnsetType | None = UNSET
+    plan: dict[str, object] | UnsetType | None = UNSET
     max_cost_usd: float | UnsetType | None = UNSET
     max_cost_per_repository_usd: float | UnsetType | None = UNSET
     max_cost_per_file_usd: float | UnsetType | None = UNSET
@@ -34,7 +35,7 @@ def read_job_file(path: str | None) -> JobFile:
     """`-` is standard input, None an empty job. Raises `BadInput` with the place in the file."""
     if path is None:
         return JobFile()
-    content = _read(path)
+    content = read_file(path)
     try:
         return msgspec.json.decode(content, type=JobFile)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -50,6 +51,16 @@ def read_prompt(text: str | None, file: Path | None) -> str | UnsetType:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"--prompt-file {file}: {error}") from error
+
+
+def read_plan(path: str | None) -> dict[str, object] | UnsetType:
+    """The API has the last word on what may stand in it."""
+    if path is None:
+        return UNSET
+    try:
+        return msgspec.json.decode(read_file(path), type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"--plan {path}: {error}") from error
 
 
 def complete(job: JobFile, **given: object) -> JobFile:
@@ -75,7 +86,8 @@ def name_of(job: JobFile) -> str:
     return first_line if len(first_line) <= _NAME_LENGTH else f"{first_line[: _NAME_LENGTH - 1]}…"
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """`-` is standard input. Raises `BadInput`."""
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 import click
 from msgspec import UNSET, UnsetType
 
-from cody_cli.job_file import JobFile, complete, read_prompt
+from cody_cli.job_file import JobFile, complete, read_plan, read_prompt
 from cody_jobs.models import JobType
 
 C = TypeVar("C", bound=Callable[..., object])
@@ -24,6 +24,7 @@ class JobOptions(TypedDict):
     exclude: tuple[str, ...]
     match: str | None
     model: str | None
+    plan: str | None
     max_cost: float | None
     max_cost_per_repository: float | None
     max_cost_per_file: float | None
@@ -41,6 +42,7 @@ _OPTIONS = (
     click.option("--exclude", multiple=True, metavar="GLOB", help="Not these paths (repeatable)."),
     click.option("--match", metavar="REGEX", help="Only files whose text contains a match."),
     click.option("--model", metavar="MODEL", help="A Claude model other than CLAUDE_MODEL."),
+    click.option("--plan", metavar="FILE", help="The job's plan, as JSON, so that Claude is asked for none."),
     click.option("--max-cost", type=float, metavar="USD", help="What the whole job may cost."),
     click.option("--max-cost-per-repository", type=float, metavar="USD", help="What each repository may cost."),
     click.option("--max-cost-per-file", type=float, metavar="USD", help="What each file may cost."),
@@ -70,6 +72,7 @@ def apply_options(job: JobFile, options: JobOptions) -> JobFile:
         exclude=options["exclude"] or UNSET,
         match=UNSET if options["match"] is None else options["match"],
         model=UNSET if options["model"] is None else options["model"],
+        plan=read_plan(options["plan"]),
         max_cost_usd=_given(options["max_cost"]),
         max_cost_per_repository_usd=_given(options["max_cost_per_repository"]),
         max_cost_per_file_usd=_given(options["max_cost_per_file"]),

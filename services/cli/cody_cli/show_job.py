@@ -15,10 +15,12 @@ from cody_cli.views import JobView, PageView, RunDetailView, RunView, SampleView
 from cody_cli.words import count, dollars, duration
 from cody_jobs.models import JobStatus
 from cody_jobs.outcomes import Edited, FileResult, GaveUp, LeftAlone, Reported
+from cody_jobs.reports import Remaining
 
 T = TypeVar("T")
 
 _FILES = "fileResults"
+_LINES_SHOWN = 20
 
 
 class WholeJob(Struct, frozen=True, kw_only=True):
@@ -102,6 +104,20 @@ def print_run(fields: Mapping[str, Raw], console: Console) -> None:
     console.print(table)
     for reason, number in run.files.skipped.items():
         console.print(f"{count(number, 'file')} skipped: {reason}", style="dim")
+    if run.report is not None and run.report.remaining is not None:
+        _print_remaining(run.report.remaining, console)
+
+
+def _print_remaining(remaining: Remaining, console: Console) -> None:
+    """What the plan's completion query still matches."""
+    if not remaining.total:
+        console.print("\nnothing remains: the plan's completion query matches no line any more")
+        return
+    console.print(f"\nremaining: {count(remaining.total, 'line')} still matched", style="yellow")
+    for line in remaining.lines[:_LINES_SHOWN]:
+        console.print(f"  {line.path}:{line.line}: {line.text}", soft_wrap=True)
+    if remaining.total > _LINES_SHOWN:
+        console.print(f"  … and {remaining.total - _LINES_SHOWN} more", style="dim")
 
 
 def _run_cells(run: RunView) -> list[str | Text]:

@@ -18,6 +18,7 @@ from cody_jobs.models import (
     SampledRepository,
 )
 from cody_jobs.outcomes import UsageTotals
+from cody_jobs.reports import RunReport
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class PatchView(Struct, frozen=True, kw_only=True, rename="camel"):
 class RunDetailView(RunView, frozen=True, kw_only=True, rename="camel"):
     patch: PatchView | None
     usage: UsageTotals
+    report: RunReport | None = None
 
 
 class FailureGroupView(Struct, frozen=True, kw_only=True, rename="camel"):

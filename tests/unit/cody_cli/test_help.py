@@ -27,7 +27,21 @@ async def test_the_help_lists_every_command_and_imports_nothing_heavy() -> None:
     out, _ = await process.communicate()
     *listed, imported = out.decode().splitlines()
     assert imported == "[]"
-    for name in ("up", "run", "submit", "list", "show", "diff", "thread", "events", "cancel", "retry", "trace", "ops"):
+    for name in (
+        "up",
+        "run",
+        "submit",
+        "list",
+        "show",
+        "plan",
+        "diff",
+        "thread",
+        "events",
+        "cancel",
+        "retry",
+        "trace",
+        "ops",
+    ):
         assert any(line.split()[:1] == [name] for line in listed), name
 
 
