@@ -90,12 +90,14 @@ def _block(block: dict[str, Any]) -> Block:
 
 
 class Judged(Struct, frozen=True, kw_only=True):
-    """What became of a repository: its files before, and after its patch; and the outcome of each."""
+    """What became of a repository: its files before, and after its patch; the outcome of each; and the paths
+    in which the completion query still finds something."""
 
     status: RunStatus
     before: Mapping[str, bytes]
     after: Mapping[str, bytes]
     outcomes: Mapping[str, FileOutcome]
+    remaining: frozenset[str]
 
 
 async def judge(bench: ShardBench, repositories: Mapping[str, Mapping[str, bytes]]) -> list[Judged]:
@@ -109,12 +111,14 @@ async def judge(bench: ShardBench, repositories: Mapping[str, Mapping[str, bytes
 
 async def _judged(bench: ShardBench, job: Job, name: str, files: Mapping[str, bytes]) -> Judged:
     run = await bench.backends.jobs.get_run(job.id, name)
+    report = await bench.backends.results.get_report(job.id, name)
     page = await bench.backends.results.list_files(job.id, name, limit=1_000, cursor=None)
     return Judged(
         status=run.status,
         before=files,
         after=await _patched(bench, job, name),
         outcomes={file.path: file.outcome for file in page.items},
+        remaining=frozenset(line.path for line in report.remaining.lines) if report.remaining else frozenset(),
     )
 
 

@@ -118,6 +118,13 @@ async def test_what_no_guard_sees_is_known(seen: Seen, kind: FaultKind, request:
     assert wrong_files(seen.judged[kind]) == []
 
 
+@pytest.mark.parametrize("kind", [FaultKind.NO_OP, FaultKind.HALF_DONE])
+async def test_a_change_that_is_not_complete_is_listed_as_remaining(seen: Seen, kind: FaultKind) -> None:
+    incomplete = wrong_files(seen.judged[kind])
+    assert incomplete
+    assert seen.judged[kind].remaining >= {*incomplete}
+
+
 def wrong_files(judged: Judged) -> list[str]:
     """Those that are neither as they have to be nor as they were, or that appeared or went."""
     allowed = {path: (data, right(path, data)) for path, data in judged.before.items()}
