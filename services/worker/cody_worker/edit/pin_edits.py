@@ -1,4 +1,4 @@
-"""Say where an edit belongs whose old text occurs again in lines that Claude was not shown."""
+"""Say what an edit means that was made for a view of a file, in words of the whole file."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,21 @@ from msgspec.structs import replace
 
 from cody_jobs.outcomes import Edit
 from cody_worker.apply_edits import as_shown
-from cody_worker.windows import View
+from cody_worker.claude.edit_protocol import tag_of
+from cody_worker.windows import View, unfold
 
 
 def pin_edits(view: View, edits: Sequence[Edit]) -> tuple[Edit, ...]:
-    """An old text that occurs once in what was shown is meant there; all others stay as they are."""
-    return tuple(edits) if view.is_whole else tuple(_pin(view, edit) for edit in edits)
+    """An old text that occurs once in what was shown is meant there. A mark of lines that were left out, if old and new
+    text have the same ones, stands for these lines: so two places can be told apart by what is around the mark."""
+    return tuple(edits) if view.is_whole else tuple(_pin(view, _unfolded(view, edit)) for edit in edits)
+
+
+def _unfolded(view: View, edit: Edit) -> Edit:
+    tag = tag_of("file", view.text)
+    if tag not in edit.old_text:
+        return edit
+    return replace(edit, old_text=unfold(view, tag, edit.old_text), new_text=unfold(view, tag, edit.new_text))
 
 
 def _pin(view: View, edit: Edit) -> Edit:

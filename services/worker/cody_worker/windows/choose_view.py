@@ -17,6 +17,7 @@ _MOST_MATCHES = 60
 _DEFINITION_LINES = 30
 """A longer definition is cut to its first line and the surroundings of the match."""
 _AROUND = 6
+_TEXT_LINES = 60
 _GAP = 3
 """Fewer lines than this between two windows are shown."""
 _IMPORT_LINES = 30
@@ -59,8 +60,22 @@ def _around(outline: Outline, text: str, match: Span) -> Iterator[Span]:
             yield first, last
             yield from _first_lines(around, first)
             return
-    yield max(1, match[0] - _AROUND), min(count_lines(text), match[1] + _AROUND)
+    yield _without_halves(outline, (max(1, match[0] - _AROUND), min(count_lines(text), match[1] + _AROUND)), match)
     yield from _first_lines(around, match[0])
+
+
+def _without_halves(outline: Outline, window: Span, match: Span) -> Span:
+    """Shrunk where a string or comment would be cut; grown to all of it where the match is a part of it."""
+    start, end = window
+    for first, last in outline.texts:
+        if first <= match[1] and match[0] <= last:
+            if last - first < _TEXT_LINES:
+                start, end = min(start, first), max(end, last)
+        elif first < start <= last < match[0]:
+            start = last + 1
+        elif match[1] < first <= end < last:
+            end = first - 1
+    return start, end
 
 
 def _first_lines(around: Sequence[Span], inner: int) -> Iterator[Span]:

@@ -18,6 +18,7 @@ _DEFINITION = re.compile(
 _NO_DEFINITION = re.compile(
     r"import|package|use_|using|parameter|argument|list_item|block_comment|(?:^|_)body$|^block$"
 )
+_TEXT = re.compile(r"string|comment|heredoc")
 _IMPORT_NODE = re.compile(r"import|include|^use_|using|extern_crate|package_clause|package_declaration|package_header")
 _IMPORT_LINE = re.compile(
     r"(?:from\s+\S+\s+import\b|import\b|#\s*include\b|#import\b|using\s|use\s|require(?:_relative|_once)?\b|include\b|"
@@ -27,10 +28,12 @@ _TOP_LINES = 400
 
 
 class Outline(Struct, frozen=True, kw_only=True):
-    """`definitions` of any depth, in order; `imports` are those at the top level."""
+    """`definitions` of any depth, in order; `imports` are those at the top level; `texts` are strings and comments of
+    several lines, which must not be cut: half of one looks like code."""
 
     definitions: tuple[Span, ...]
     imports: tuple[Span, ...]
+    texts: tuple[Span, ...] = ()
 
 
 def outline_of(path: str, text: str) -> Outline:
@@ -39,15 +42,21 @@ def outline_of(path: str, text: str) -> Outline:
     tree = None if language is None else parse_tree(language, text.encode("utf-8", "surrogatepass"))
     if tree is None:
         return _by_indentation(text)
-    definitions: set[Span] = set()
+    definitions, texts = set[Span](), set[Span]()
     stack = [tree.root_node]
     while stack:
         node = stack.pop()
         if node.parent is not None and node.is_named and _is_definition(node.type):
             definitions.add(_span(node))
+        if _TEXT.search(node.type):
+            texts.add(_span(node))
         stack.extend(child for child in node.children if child.end_point.row > child.start_point.row)
     imports = [_span(node) for node in tree.root_node.children if _is_import(node.type)]
-    return Outline(definitions=tuple(sorted(definitions)), imports=merge_spans([*imports, *_imports_by_words(text)]))
+    return Outline(
+        definitions=tuple(sorted(definitions)),
+        imports=merge_spans([*imports, *_imports_by_words(text)]),
+        texts=tuple(sorted(texts)),
+    )
 
 
 def enclosing(outline: Outline, span: Span) -> list[Span]:

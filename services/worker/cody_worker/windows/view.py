@@ -1,6 +1,7 @@
 """Lines of a file that are shown, and marks in the place of those that are not."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -67,6 +68,17 @@ def merge_spans(spans: Iterable[Span], *, gap: int = 0) -> tuple[Span, ...]:
         else:
             merged.append((first, last))
     return tuple(merged)
+
+
+def unfold(view: View, tag: str, text: str) -> str:
+    """The text with the lines that its marks stand for; a mark that is none of the view's stays."""
+    lines = view.text.split("\n")
+    marks = {
+        mark: "\n".join(lines[done : first - 1])
+        for (_, done), (first, _) in pairwise([(0, 0), *view.spans, (len(lines) + 1, 0)])
+        if (mark := _mark(tag, done + 1, first - 1)) in text
+    }
+    return "\n".join(marks.get(line, line) for line in text.split("\n")) if marks else text
 
 
 def _mark(tag: str, first: int, last: int) -> str:

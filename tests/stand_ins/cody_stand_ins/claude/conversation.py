@@ -28,8 +28,8 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """`task` is all text of the first user message but the file; `path` and `text` are None where there is no file.
-    `for_plan`: there is a tool to make a plan."""
+    """`task` is all text of the first user message but the files; `path` and `text` are None where there is no file.
+    `text` may have marks in the place of lines that are not shown. `for_plan`: there is a tool to make a plan."""
 
     task: str
     path: str | None
@@ -38,15 +38,25 @@ class Asked(Struct, frozen=True, kw_only=True):
     for_plan: bool = False
 
 
-def read_question(request: MessagesRequest) -> Asked:
+def read_questions(request: MessagesRequest) -> list[Asked]:
+    """One for each file that is asked about, and one where there is none."""
     blocks = _texts(request.messages[0].get("content"))
-    found = next((match for block in blocks if (match := _FILE.match(block)) is not None), None)
-    task = "\n".join(block for block in blocks if found is None or block != found.string)
+    found = [match for block in blocks if (match := _FILE.match(block)) is not None]
+    files = {match.string for match in found}
+    task = "\n".join(block for block in blocks if block not in files)
     digest = hashlib.sha256("\0".join([request.model, *blocks]).encode("utf-8", "surrogatepass")).hexdigest()
-    if found is None:
+    if not found:
         for_plan = any(tool.get("name") == "make_plan" for tool in request.tools)
-        return Asked(task=task, path=None, text=None, content=digest, for_plan=for_plan)
-    return Asked(task=task, path=msgspec.json.decode(found["path"], type=str), text=found["text"], content=digest)
+        return [Asked(task=task, path=None, text=None, content=digest, for_plan=for_plan)]
+    return [
+        Asked(task=task, path=msgspec.json.decode(match["path"], type=str), text=match["text"], content=digest)
+        for match in found
+    ]
+
+
+def read_question(request: MessagesRequest) -> Asked:
+    """The only one, or the first of several."""
+    return read_questions(request)[0]
 
 
 def blocks_of(content: object) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """What the stand-in answers: an assistant's content blocks and why it stopped, well or badly."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -84,6 +85,26 @@ def edit(number: int, edits: list[tuple[str, str]]) -> Reply:
 
 def leave(number: int, reason: str) -> Reply:
     return Reply(blocks=[tool_use(number, "leave_unchanged", {"reason": reason})], stop="tool_use")
+
+
+def together(parts: Sequence[tuple[Asked, Reply]]) -> Reply:
+    """One reply about several files: every call says which one it is about."""
+    if len(parts) == 1:
+        return parts[0][1]
+    blocks = [_about(asked, block, number) for number, (asked, reply) in enumerate(parts) for block in reply.blocks]
+    bad_stop = next((reply.stop for _, reply in parts if reply.stop not in {"tool_use", "end_turn"}), None)
+    calls = any(block["type"] == "tool_use" for block in blocks)
+    return Reply(blocks=blocks, stop=bad_stop or ("tool_use" if calls else "end_turn"))
+
+
+def _about(asked: Asked, block: dict[str, Any], number: int) -> dict[str, Any]:
+    if block["type"] != "tool_use":
+        return block
+    given = cast("object", block["input"])
+    if isinstance(given, dict):
+        named: dict[str, Any] = {"for_path": asked.path} if block["name"] == "create_file" else {"path": asked.path}
+        given = named | cast("dict[str, Any]", given)
+    return {**block, "id": f"{block['id']}_{number}", "input": given}
 
 
 def _ambiguous(text: str) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from cody_stand_ins.claude.check_request import MODELS, model_info, what_is_wrong
-from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, TokenUse, read_question
+from cody_stand_ins.claude.conversation import Asked, MessagesRequest, PromptCache, TokenUse, read_questions
 from cody_stand_ins.claude.faults import BREAKS, STATUS_FAULTS, Fault, FaultChooser, FaultKind, Faults
 from cody_stand_ins.claude.limits import Limits
 from cody_stand_ins.claude.migrations import FindRewrite, find_migration
 from cody_stand_ins.claude.misbehave import bad_reply
-from cody_stand_ins.claude.replies import Reply, good_reply
+from cody_stand_ins.claude.replies import Reply, good_reply, together
 from cody_stand_ins.claude.stats import Tally
 from cody_stand_ins.claude.wire import (
     block_events,
@@ -158,19 +158,22 @@ class _Exchange:
         return None
 
     async def _answer(self, request: MessagesRequest) -> None:
-        asked = read_question(request)
-        self._stand_in.tally.questions[request.model, asked.path, asked.content] += 1
+        questions = read_questions(request)
+        for asked in questions:
+            self._stand_in.tally.questions[request.model, asked.path, asked.content] += 1
         use = self._stand_in.cache.count(request)
         if not await self._has_room(request, use):
             return
-        fault = self._stand_in.faults.choose(asked.path)
-        if fault is not None:
-            self._stand_in.tally.by_fault[fault.kind.value] += 1
+        faults = [self._stand_in.faults.choose(asked.path) for asked in questions]
+        for fault in faults:
+            self._stand_in.tally.by_fault.update([fault.kind.value] if fault is not None else [])
+        early = next((fault for fault in faults if fault is not None), None)
         if (delay := self._stand_in.faults.delay()) > 0:
             await asyncio.sleep(delay)
-        if fault is not None and await self._fail_early(fault):
+        if early is not None and await self._fail_early(early):
             return
-        await self._say(request, use, self._reply_to(asked, fault), fault)
+        parts = [(asked, self._reply_to(asked, fault)) for asked, fault in zip(questions, faults, strict=True)]
+        await self._say(request, use, together(parts), early)
 
     def _reply_to(self, asked: Asked, fault: Fault | None) -> Reply:
         stand_in = self._stand_in
