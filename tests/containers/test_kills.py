@@ -45,10 +45,19 @@ async def slow_claude() -> AsyncGenerator[None]:
 
 
 async def set_latency(seconds: float) -> None:
-    async with httpx.AsyncClient(base_url=f"http://{address('claude')}:8081") as claude:
-        faults = msgspec.json.encode(Faults(latency=seconds))
-        (await claude.post("/stand-in/reset")).raise_for_status()
-        (await claude.post("/stand-in/faults", content=faults)).raise_for_status()
+    """It may have been killed and started a moment ago."""
+    faults = msgspec.json.encode(Faults(latency=seconds))
+
+    async def is_set() -> bool:
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{address('claude')}:8081") as claude:
+                (await claude.post("/stand-in/reset")).raise_for_status()
+                (await claude.post("/stand-in/faults", content=faults)).raise_for_status()
+        except httpx.TransportError:
+            return False
+        return True
+
+    await wait_until(is_set, "the stand-in for Claude answers", timeout=60)
 
 
 @pytest.mark.parametrize(("victim", "step"), choose_kills())

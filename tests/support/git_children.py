@@ -68,6 +68,12 @@ class GitWork:
 
 
 async def commit(repository: RepositoryProcess, changes: Mapping[str, bytes]) -> RunPatch:
+    patch = await commit_if_changed(repository, changes)
+    assert patch is not None, "nothing differs from the base commit"
+    return patch
+
+
+async def commit_if_changed(repository: RepositoryProcess, changes: Mapping[str, bytes]) -> RunPatch | None:
     return await repository.commit(
         changes, branch="cody/job-1", message="Use less\n\nCody-Batch-Job: job-1\n", author="Cody <cody@x>", when=WHEN
     )

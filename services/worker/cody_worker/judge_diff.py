@@ -16,7 +16,7 @@ MOST_BYTES = 200_000
 
 _TOOL = "give_verdict"
 _MOST_OUTPUT_TOKENS = 4_096
-_THREAD_PATH = "(judge)"
+JUDGE_PATH = "(judge)"
 """No path in a repository ends in a parenthesis by accident: the conversation is listed among those of the files."""
 
 
@@ -38,6 +38,10 @@ class _VerdictInput(Struct, frozen=True, forbid_unknown_fields=True):
     meets: bool
     reason: str
     doubts: tuple[_DoubtInput, ...]
+
+
+def shows_whole(diff: bytes) -> bool:
+    return len(diff) <= MOST_BYTES
 
 
 async def judge_diff(claude: Claude, *, model: str, prompt: str, diff: bytes) -> Judgement:
@@ -75,13 +79,13 @@ def _without(trouble: str, calls: tuple[CallUsage, ...], thread: ClaudeThread) -
 
 
 def _thread(model: str, messages: tuple[ThreadMessage, ...]) -> ClaudeThread:
-    return ClaudeThread(path=_THREAD_PATH, model=model, messages=messages)
+    return ClaudeThread(path=JUDGE_PATH, model=model, messages=messages)
 
 
 def _cut(diff: bytes) -> tuple[str, bool]:
     """Whole files of a diff: one that is cut in its middle would look wrong. The first one is shown in any case, cut
     when it is too long alone."""
-    if len(diff) <= MOST_BYTES:
+    if shows_whole(diff):
         return diff.decode(errors="replace"), True
     at = diff.rfind(b"\ndiff --git ", 0, MOST_BYTES)
     return diff[: at + 1 if at > 0 else MOST_BYTES].decode(errors="replace"), False

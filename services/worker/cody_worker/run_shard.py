@@ -1,7 +1,9 @@
 """Work on a shard's runs side by side, under leases, until all have ended or the worker is asked to stop."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import uuid4
 
 import structlog
 from msgspec import Struct
@@ -22,16 +24,22 @@ from cody_jobs.models import (
 )
 from cody_jobs.plan import Plan
 from cody_jobs.ports import CodeHost
+from cody_jobs.ports.money_store import NO_CAPS, Caps
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.tasks import task_group
 from cody_runtime.telemetry import get_meter, get_tracer
 from cody_worker.claude import JOB_LEVEL_CODES, Claude
+from cody_worker.claude.prices import read_prices
 from cody_worker.edit_files import FileEditor, WorkerStopping
 from cody_worker.git.repository_process import GitLauncher
+from cody_worker.job_commands import CommandPlace, JobCommands
+from cody_worker.money import Budget
+from cody_worker.pilot import Pilot, repositories_to_work_on, survey_repository, tell_of_sample_end
 from cody_worker.plan.job_planner import JobPlanner, PlannerTools
-from cody_worker.run_repository import RunTools, run_repository
+from cody_worker.run_judge import RunJudge
+from cody_worker.run_repository import RunTools, git_limits, run_repository, scope_rules
 from cody_worker.settings import WorkerSettings
 from cody_worker.stop_job import stop_job
 
@@ -43,6 +51,10 @@ GRACE_SECONDS = 12.0
 closing must fit into what is left of the 20 s that containers get."""
 
 
+_SURVEYS_AT_ONCE = 4
+_STOPS_THE_JOB = JOB_LEVEL_CODES | {FailureCode.SANDBOX_MISSING}
+
+
 class Tools(Struct, frozen=True, kw_only=True):
     """What a worker works with. `owner` stands for this very process in the leases."""
 
@@ -51,6 +63,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     host: CodeHost
     git: GitLauncher
     claude: Claude
+    command_place: CommandPlace
     owner: str
 
 
@@ -67,7 +80,10 @@ class ShardWork:
         self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
         self._model = job.spec.model or tools.settings.claude.claude_model
+        self._budget = self._make_budget()
         self._planner = self._make_planner()
+        self._commands = JobCommands(job.spec, tools.settings, tools.command_place)
+        self._judge = RunJudge(job, tools.claude, tools.backends.results, model=self._model, budget=self._budget)
         self._editor: FileEditor | None = None
 
     @property
@@ -81,18 +97,49 @@ class ShardWork:
         A worker that was asked to stop leaves the shard open: whoever started it sees that it went, and hands the
         unfinished runs to another one.
         """
-        async with task_group() as group:
-            keeper = group.create_task(self._keep_leases(), name="keep-leases")
-            watcher = group.create_task(self._end_in_time(), name="end-in-time")
-            for repository in self._shard.repositories:
-                self._running[repository] = group.create_task(self._work_on(repository), name=f"run {repository}")
-            await asyncio.wait(self._running.values())
-            keeper.cancel()
-            watcher.cancel()
+        try:
+            repositories = await self._repositories()
+        except WorkerStopping:
+            return EXIT_TRY_AGAIN
+        except JobFailed as error:
+            await self._stop_job(None, _failure(error))
+            return EXIT_OK
+        if repositories is None:
+            return EXIT_TRY_AGAIN
+        await self._work_on_all(repositories)
         if self._left_unfinished:
             return EXIT_TRY_AGAIN
         await self._end_shard()
         return EXIT_OK
+
+    async def _repositories(self) -> Sequence[str] | None:
+        """All of the shard, or those of the job's sample; None when the worker is asked to stop before that is known."""
+        if not self._job.sampling:
+            return self._shard.repositories
+        tools = self._tools
+        rules = scope_rules(tools.settings, self._job, await self._planner.plan())
+        pilot = Pilot(
+            jobs=tools.backends.jobs,
+            results=tools.backends.results,
+            survey=lambda name: survey_repository(
+                name, rules, host=tools.host, git=tools.git, limits=git_limits(tools.settings)
+            ),
+            owner=tools.owner,
+            at_once=_SURVEYS_AT_ONCE,
+        )
+        return await repositories_to_work_on(pilot, self._job, self._shard, self._stop)
+
+    async def _work_on_all(self, repositories: Sequence[str]) -> None:
+        if not repositories:
+            return
+        async with task_group() as group:
+            keeper = group.create_task(self._keep_leases(), name="keep-leases")
+            watcher = group.create_task(self._end_in_time(), name="end-in-time")
+            for repository in repositories:
+                self._running[repository] = group.create_task(self._work_on(repository), name=f"run {repository}")
+            await asyncio.wait(self._running.values())
+            keeper.cancel()
+            watcher.cancel()
 
     async def _work_on(self, repository: str) -> None:
         structlog.contextvars.bind_contextvars(job_id=self._job.id, repository=repository)
@@ -122,6 +169,8 @@ class ShardWork:
         jobs = self._tools.backends.jobs
         run = await jobs.claim_run(self._job.id, repository, owner=self._tools.owner, lease=self._lease)
         self._held.add(repository)
+        if Caps.of(self._job.spec) != NO_CAPS:
+            await self._tools.backends.money.settle_recorded(self._job.id, repository, owner=self._tools.owner)
         started = RunStarted(repository=repository, attempt=run.attempt)
         await self._tools.backends.results.append_events(self._job.id, [started])
         return run
@@ -133,8 +182,8 @@ class ShardWork:
             try:
                 return await run_repository(self._run_tools(), self._job, run)
             except JobFailed as error:
-                failure = Failure(code=FailureCode(error.code), message=error.message, retryable=error.retryable)
-                if failure.code not in JOB_LEVEL_CODES:
+                failure = _failure(error)
+                if failure.code not in _STOPS_THE_JOB:
                     return RunFailed(failure=failure, files=FileCounts())
                 await self._stop_job(run.repository, failure)
                 return None
@@ -147,9 +196,20 @@ class ShardWork:
                 failure = Failure(code=FailureCode.INTERNAL_ERROR, message=message, retryable=True)
                 return RunFailed(failure=failure, files=FileCounts())
 
+    def _make_budget(self) -> Budget:
+        return Budget(
+            self._tools.claude,
+            self._tools.backends.money,
+            read_prices(self._tools.settings.claude.claude_prices or ""),
+            job_id=self._job.id,
+            caps=Caps.of(self._job.spec),
+            owner=self._tools.owner,
+            name=lambda _: uuid4().hex,
+        )
+
     def _make_planner(self) -> JobPlanner:
         tools = PlannerTools(
-            claude=self._tools.claude,
+            claude=self._budget.for_file("", "(plan)"),
             results=self._tools.backends.results,
             owner=self._tools.owner,
             lease=self._lease,
@@ -168,6 +228,7 @@ class ShardWork:
                 model=self._model,
                 files_at_once=self._tools.settings.files_at_once,
                 plan=plan,
+                budget=self._budget,
             )
         return self._editor
 
@@ -178,6 +239,8 @@ class ShardWork:
             host=self._tools.host,
             git=self._tools.git,
             planner=self._planner,
+            commands=self._commands,
+            judge=self._judge.judge,
             editor_for=self._editor_for,
         )
 
@@ -216,7 +279,7 @@ class ShardWork:
         returned = RunReturned(repository=repository, reason="its worker was asked to stop")
         await self._tools.backends.results.append_events(self._job.id, [returned])
 
-    async def _stop_job(self, repository: str, failure: Failure) -> None:
+    async def _stop_job(self, repository: str | None, failure: Failure) -> None:
         """The first of our runs that meets the failure stops the job; the others meet it in the same moment."""
         if self._job_stopped:
             return
@@ -235,6 +298,7 @@ class ShardWork:
             get_meter(__name__).create_counter(names.METRIC_JOBS).add(1, {"status": end.job.status})
             finished = JobFinished(status=end.job.status, failure=end.job.failure)
             await results.append_events(self._job.id, [finished])
+        await tell_of_sample_end(jobs, results, end)
 
     async def _keep_leases(self) -> None:
         """Renew three times per lease; a run that is no longer ours is left at once."""
@@ -266,3 +330,7 @@ class ShardWork:
         await asyncio.sleep(GRACE_SECONDS)
         for task in self._running.values():
             task.cancel()
+
+
+def _failure(error: JobFailed) -> Failure:
+    return Failure(code=FailureCode(error.code), message=error.message, retryable=error.retryable)

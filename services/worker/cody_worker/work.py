@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from opentelemetry.trace import SpanKind
 
@@ -18,6 +19,7 @@ from cody_runtime.program import Program
 from cody_runtime.telemetry import context_from, get_tracer, link_to
 from cody_worker.claude.client import open_claude
 from cody_worker.git.repository_process import GitLauncher
+from cody_worker.job_commands import CommandPlace
 from cody_worker.run_shard import ShardWork, Tools
 from cody_worker.settings import WorkerSettings
 from cody_worker.shard_address import ShardAddress
@@ -45,9 +47,17 @@ async def work(settings: WorkerSettings, program: Program, *, git: GitLauncher, 
             host=open_code_host(settings.host),
             git=git,
             claude=claude,
+            command_place=_command_place(settings, program),
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
         return await _work_on_shard(tools, program, address)
+
+
+def _command_place(settings: WorkerSettings, program: Program) -> CommandPlace:
+    """No command sees where we keep our own data, or the other repositories."""
+    ours = (settings.backend.cody_data, settings.host.repositories_root)
+    hidden = tuple(str(Path(path).expanduser().absolute()) for path in ours if path)
+    return CommandPlace(path=program.environment.get("PATH", ""), hidden=hidden)
 
 
 async def _work_on_shard(tools: Tools, program: Program, address: ShardAddress) -> int:

@@ -1,6 +1,7 @@
 """A shard of a real job in a real database, with real repositories, and a Claude that does as the test says."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from cody_runtime.program import RuntimeSettings
 from cody_worker.claude import ClaudeReply, ClaudeRequest, StopReason, ToolUse
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.git.repository_process import GitLauncher
+from cody_worker.job_commands import CommandPlace
 from cody_worker.run_shard import ShardWork, Tools
 from cody_worker.settings import WorkerSettings
 from tests.support.repositories import run_git
@@ -125,9 +127,10 @@ class ShardBench(Struct, frozen=True, kw_only=True):
         pull_requests: bool = False,
         include: tuple[str, ...] = ("*",),
         plan: Plan | None = None,
+        **more: object,
     ) -> tuple[Job, Shard]:
         """A job over these repositories, whose first attempt has been cut into shards; its shard 0. It brings patterns,
-        so that nobody is asked for a plan; without patterns and plan, Claude is."""
+        so that nobody is asked for a plan; without patterns and plan, Claude is. `more` are other fields of its spec."""
         spec = JobSpec(
             name="Renew",
             type=JobType.CODE_PATTERN_UPDATE,
@@ -136,6 +139,7 @@ class ShardBench(Struct, frozen=True, kw_only=True):
             include=include,
             plan=plan,
         )
+        spec = msgspec.structs.replace(spec, **more)
         new = NewJob(id=new_job_id(), spec=spec, fingerprint="f", submitted_by="test", traceparent=None)
         job = await self.backends.jobs.create_job(new, repositories)
         return job, await self.next_shard(job, per_shard=per_shard)
@@ -153,6 +157,7 @@ class ShardBench(Struct, frozen=True, kw_only=True):
             host=open_code_host(self.settings.host),
             git=self.git,
             claude=self.claude,
+            command_place=CommandPlace(path=os.environ["PATH"], hidden=(str(self.root),)),
             owner=owner,
         )
         return ShardWork(tools, job, shard, self.stop)

@@ -10,7 +10,7 @@ from cody_jobs.models import FailureCode, Job, JobStatus, RunOutcome, RunStatus,
 from cody_jobs.outcomes import LeftAlone
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_worker.claude import ClaudeFailed, ClaudeRequest, NoMoreAnswers, ToolUse
-from cody_worker.run_repository import NO_PUBLISHER
+from cody_worker.run_result import NO_PUBLISHER
 from cody_worker.run_shard import GRACE_SECONDS
 from tests.support.repositories import run_git
 from tests.support.wait import wait_until

@@ -141,7 +141,7 @@ class _Service:
             raise RuntimeError("nothing is checked out")
         return self._opened
 
-    def _commit(self, request: Commit) -> RunPatch:
+    def _commit(self, request: Commit) -> RunPatch | None:
         return self._repository.commit(
             branch=request.branch, message=request.message, author=request.author, when=request.when
         )

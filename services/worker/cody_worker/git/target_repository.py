@@ -113,14 +113,13 @@ class TargetRepository:
         """What the plan's completion query matches in the files with all that is staged."""
         return find_remaining(self._store, self._staged_root(), rules)
 
-    def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch:
-        """One commit of all staged files on top of the base, and its patch. The same input gives the same commit id.
-
-        Raises `ValueError` when the branch's name is none of git's, or when nothing differs from the base.
+    def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch | None:
+        """One commit of all staged files on top of the base, and its patch; None when nothing differs from the base. The
+        same input gives the same commit id. Raises `ValueError` when the branch's name is none of git's.
         """
         tree = self._staged_root()
         if tree == self._base_root:
-            raise ValueError("nothing differs from the base commit")
+            return None
         base = bytes.fromhex(self.base.base_commit)
         commit = write_commit(self._store, tree=tree, parent=base, author=author, when=when, message=message)
         point_branch(self._scratch, branch, commit)

@@ -131,7 +131,7 @@ class RemainingFound(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Committed(Struct, frozen=True, kw_only=True, tag=True):
-    patch: RunPatch
+    patch: RunPatch | None
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag=True):

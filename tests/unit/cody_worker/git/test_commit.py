@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cody_jobs.errors import JobFailed
-from cody_jobs.models import FailureCode
 from cody_worker.git.scope import NotACandidate
-from tests.support.git_children import EVERYTHING, GitWork, commit
+from tests.support.git_children import EVERYTHING, GitWork, commit, commit_if_changed
 from tests.support.repositories import (
     EXECUTABLE,
     LINK,
@@ -182,11 +180,11 @@ async def test_what_is_no_candidate_is_neither_read_nor_written(
         assert (await commit(repository, {"run.sh": b"new\n"})).files_changed == 1
 
 
-async def test_changes_that_change_nothing_are_refused(corpus: GitRepository, git_work: GitWork) -> None:
-    with pytest.raises(JobFailed, match="nothing differs") as caught:
-        await git_work.commit(corpus.path, {"lf.py": b"one\ntwo\n"})
-
-    assert caught.value.code == FailureCode.INTERNAL_ERROR
+async def test_changes_that_change_nothing_are_no_commit(corpus: GitRepository, git_work: GitWork) -> None:
+    async with git_work.open(corpus.path) as repository:
+        await repository.checkout()
+        await repository.scope(EVERYTHING)
+        assert await commit_if_changed(repository, {"lf.py": b"one\ntwo\n"}) is None
 
 
 async def test_more_changes_than_fit_one_message_are_one_commit(git_work: GitWork, tmp_path: Path) -> None:

@@ -186,6 +186,7 @@ async def test_an_author_cannot_write_lines_of_the_commit(
         await repository.checkout()
         await repository.scope(EVERYTHING)
         patch = await repository.commit({"b.py": b"c\n"}, branch="b", message="m", author=author, when=WHEN)
+        assert patch is not None
         (scratch,) = git_work.scratch.iterdir()
         commit_text = GitRepository(scratch).line("cat-file", "-p", patch.commit)
 
