@@ -20,11 +20,11 @@ from cody_worker.claude import (
 )
 from cody_worker.claude.edit_protocol import ShownFile, follow_up, opening, said
 from cody_worker.claude.edit_tools import tools_for
-from cody_worker.claude.problem import Problem
+from cody_worker.claude.problem import Problem, unusable
 from cody_worker.claude.read_reply import Looks, Refused, Said, read_reply, tool_uses
 from cody_worker.edit.change import Changed, change_of
 from cody_worker.edit.look_around import Lookable, LookAround
-from cody_worker.edit.pin_edits import pin_edits
+from cody_worker.edit.pin_edits import has_mark, pin_edits
 from cody_worker.edit.question import FileQuestion
 from cody_worker.windows import View
 
@@ -160,9 +160,8 @@ async def judge(
 ) -> Changed | LeftAlone | Reported | GaveUp | Problem:
     match found:
         case Edited():
-            outcome = replace(found, edits=await asyncio.to_thread(pin_edits, view, found.edits))
             # Searching and parsing a large file takes a while, and the worker's leases have to be kept meanwhile.
-            changed = await asyncio.to_thread(change_of, question, outcome)
+            changed = await asyncio.to_thread(_change, question, view, found)
             return changed if isinstance(changed, Problem) else await _check_free(changed, repository)
         case Refused(reason=reason):
             return _gave_up(FailureCode.CLAUDE_REFUSED, f"Claude declined: {reason}", retryable=False)
@@ -170,6 +169,14 @@ async def judge(
             raise AssertionError("a look is no answer")
         case _:
             return found
+
+
+def _change(question: FileQuestion, view: View, found: Edited) -> Changed | Problem:
+    edits = pin_edits(view, found.edits)
+    if has_mark(view, edits):
+        message = "a mark of lines that were left out is in an old or a new text, and not in the other one"
+        return unusable(message, "Leave marks out, or keep each of them where it is.")
+    return change_of(question, replace(found, edits=edits))
 
 
 async def _check_free(changed: Changed, repository: Lookable | None) -> Changed | Problem:

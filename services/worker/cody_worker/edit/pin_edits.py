@@ -18,9 +18,19 @@ def pin_edits(view: View, edits: Sequence[Edit]) -> tuple[Edit, ...]:
 
 def _unfolded(view: View, edit: Edit) -> Edit:
     tag = tag_of("file", view.text)
-    if tag not in edit.old_text:
+    if tag not in edit.old_text or _marks(tag, edit.old_text) != _marks(tag, edit.new_text):
         return edit
     return replace(edit, old_text=unfold(view, tag, edit.old_text), new_text=unfold(view, tag, edit.new_text))
+
+
+def _marks(tag: str, text: str) -> list[str]:
+    return [line for line in text.split("\n") if tag in line]
+
+
+def has_mark(view: View, edits: Sequence[Edit]) -> bool:
+    """Whether a mark would get into the file, or lines would go that nobody has seen."""
+    tag = tag_of("file", view.text)
+    return any(tag in edit.old_text or tag in edit.new_text for edit in edits)
 
 
 def _pin(view: View, edit: Edit) -> Edit:
