@@ -3,10 +3,11 @@ CVE-2021-42574)."""
 
 import re
 from collections import Counter
+from itertools import islice
 
 from cody_worker.file_text import read_text
-from cody_worker.guards.changed_lines import ChangedLines
-from cody_worker.guards.finding import Change, Finding, GuardName, shown
+from cody_worker.guards.changed_lines import ChangedLines, Line
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, shown
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 without tab, LF and CR; DEL; C1
@@ -24,12 +25,13 @@ def control_characters(lines: ChangedLines) -> list[Finding]:
     more = {character for character, number in left.items() if number < 0}
     if not more:
         return []
-    return [
-        _finding(match[0], line.number, line.text)
+    hidden = (
+        (match[0], line)
         for line in lines.added
         for match in _HIDDEN.finditer(line.text)
         if match[0] in more and not _joins(line.text, match.start())
-    ]
+    )
+    return [_finding(*found) for found in islice(hidden, MOST_FINDINGS_OF_A_GUARD)]
 
 
 def became_binary(change: Change) -> Finding | None:
@@ -50,6 +52,6 @@ def _joins(text: str, place: int) -> bool:
     return all(_SEEN_BEFORE_JOINER.match(character) and not _HIDDEN.match(character) for character in around)
 
 
-def _finding(character: str, number: int, text: str) -> Finding:
-    message = f"line {number} has the hidden character U+{ord(character):04X}: {shown(text)}"
-    return Finding(guard=GuardName.CONTROL_CHARACTERS, message=message, line=number)
+def _finding(character: str, line: Line) -> Finding:
+    message = f"line {line.number} has the hidden character U+{ord(character):04X}: {shown(line.text)}"
+    return Finding(guard=GuardName.CONTROL_CHARACTERS, message=message, line=line.number)

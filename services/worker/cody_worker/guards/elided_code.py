@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from cody_worker.guards.changed_lines import ChangedLines, Line
-from cody_worker.guards.finding import Finding, GuardName, shown
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Finding, GuardName, shown
 
 _LONGEST_REMARK = 200
 _DOTS = r"(?:\.{3,}|…)"
@@ -70,13 +70,16 @@ def elided_code(lines: ChangedLines, path: str) -> list[Finding]:
     """What stood in the file before, in any place and indentation, is not reported."""
     is_prose = _is_prose(path)
     known = Counter(_remarks(lines.removed, is_prose=is_prose).values())
-    findings: list[Finding] = []
+    new: list[Line] = []
     for line, remark in _remarks(lines.added, is_prose=is_prose).items():
         known[remark] -= 1
-        if known[remark] < 0:
-            message = f"line {line.number} stands for code that was left out: {shown(line.text)}"
-            findings.append(Finding(guard=GuardName.CODE_ELIDED, message=message, line=line.number))
-    return findings
+        new += [line] if known[remark] < 0 else []
+    return [_finding(line) for line in new[:MOST_FINDINGS_OF_A_GUARD]]
+
+
+def _finding(line: Line) -> Finding:
+    message = f"line {line.number} stands for code that was left out: {shown(line.text)}"
+    return Finding(guard=GuardName.CODE_ELIDED, message=message, line=line.number)
 
 
 def _is_prose(path: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cody_worker.guards.changed_lines import ChangedLines
-from cody_worker.guards.finding import Finding, GuardName, GuardRules, shown
+from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Finding, GuardName, GuardRules, shown
 
 _URL = re.compile(r"://(?P<place>[^\s\"'`<>|,;]{1,400})")
 _WITHOUT_SCHEME = re.compile(
@@ -52,7 +52,7 @@ def new_urls(lines: ChangedLines, rules: GuardRules) -> list[Finding]:
         return []
     known = _known((lines.before, rules.prompt, *(rules.example or ())))
     new = sorted((number, place) for place, number in spoken.items() if place not in known)
-    return [_finding(number, place) for number, place in new]
+    return [_finding(number, place) for number, place in new[:MOST_FINDINGS_OF_A_GUARD]]
 
 
 def _places(text: str) -> Iterator[str]:

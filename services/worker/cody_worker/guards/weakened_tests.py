@@ -31,7 +31,7 @@ class _Found(Struct, frozen=True, kw_only=True):
 
     code: str
     start: int
-    tests: list[tuple[str, int]]
+    tests: list[re.Match[str]]
     skips: list[tuple[str, int]]
     assertions: int
     trivial: list[tuple[str, int]]
@@ -72,11 +72,15 @@ def _look(code: str, words: TestWords, start: int) -> _Found:
     return _Found(
         code=code,
         start=start,
-        tests=[(_name(code, match), match.start()) for match in words.tests.finditer(code)],
+        tests=list(words.tests.finditer(code)),
         skips=[(match[0], match.start()) for match in words.skips.finditer(code)],
         assertions=sum(1 for _ in words.assertions.finditer(code)),
         trivial=[(match[0], match.start()) for match in TRIVIAL_ASSERTIONS.finditer(code)],
     )
+
+
+def _named(found: _Found) -> list[tuple[str, int]]:
+    return [(_name(found.code, match), match.start()) for match in found.tests]
 
 
 def _name(code: str, match: re.Match[str]) -> str:
@@ -112,7 +116,8 @@ def _trivial(before: _Found, after: _Found) -> tuple[str, list[tuple[str, int]],
 def _lost_tests(before: _Found, after: _Found) -> list[Finding]:
     if len(after.tests) >= len(before.tests):
         return []
-    text, place = (_more(after.tests, before.tests) or before.tests)[0]
+    old, new = _named(before), _named(after)
+    text, place = (_more(new, old) or old)[0]
     message = f"the file has {len(after.tests)} tests where it had {len(before.tests)}: {shown(text)!r} is gone"
     return [_finding(message, _line(before, place))]
 

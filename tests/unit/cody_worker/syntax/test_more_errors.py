@@ -1,5 +1,7 @@
 """Files of many languages: an edit may not bring syntax errors that were not there."""
 
+import time
+
 import pytest
 
 from cody_worker.syntax import broken_syntax
@@ -126,3 +128,9 @@ def test_hostile_text_ends(data: bytes) -> None:
 def test_what_would_take_all_memory_is_not_parsed(path: str) -> None:
     assert broken_syntax(path, b"", _HOSTILE["generics"]) is None
     assert broken_syntax(path, b"", _HOSTILE["generics in lines"]) is None
+
+
+def test_a_tree_that_is_very_deep_does_not_take_the_square_of_its_depth() -> None:
+    start = time.thread_time()
+    assert broken_syntax("a.rb", b"a = 1\n", b"a<" * 80_000) is not None
+    assert time.thread_time() - start < 8
