@@ -82,7 +82,8 @@ async def _store(connection: Connection, record: PlanRecord, thread: bytes | Non
     row = await connection.fetchrow(
         """
         UPDATE plans
-        SET plan = $2, source = $3, model = $4, reused_from = $5, kept_by = $6, question = $8, made_at = clock_timestamp(),
+        SET plan = $2, source = $3, model = $4, reused_from = $5, kept_by = $6, question = $8,
+            made_at = clock_timestamp(),
             thread = coalesce($7, (SELECT thread FROM known_plans WHERE question = $8)),
             owner = NULL, lease_expires_at = NULL, failure = NULL, failed_attempt = NULL
         WHERE job_id = $1
