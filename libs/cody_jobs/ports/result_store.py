@@ -66,7 +66,8 @@ class ResultStore(Protocol):
 
     async def keep_plan(self, record: PlanRecord) -> JobPlan:
         """Store the plan, its conversation, its usage (under `PLAN_REPOSITORY`) and its `PlanMade` event, all or
-        nothing. Where there is a plan already that still holds, that one stays, and is returned; the usage is counted all the same.
+        nothing. Where there is a plan already that still holds, that one stays, and is returned; the usage is
+        counted all the same.
         An answer that was paid for is found again by its question."""
         ...
 

@@ -24,8 +24,8 @@ from cody_jobs.models import (
 )
 from cody_jobs.plan import Plan
 from cody_jobs.ports import CodeHost
-from cody_jobs.ports.money_store import NO_CAPS, Caps
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
+from cody_jobs.ports.money_store import NO_CAPS, Caps
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.tasks import task_group
@@ -113,7 +113,7 @@ class ShardWork:
         return EXIT_OK
 
     async def _repositories(self) -> Sequence[str] | None:
-        """All of the shard, or those of the job's sample; None when the worker is asked to stop before that is known."""
+        """All of the shard, or those of the job's sample; None when the worker is asked to stop before."""
         if not self._job.sampling:
             return self._shard.repositories
         tools = self._tools

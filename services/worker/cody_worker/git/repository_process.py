@@ -203,8 +203,8 @@ class RepositoryProcess:
     async def commit(
         self, changes: Mapping[str, bytes], *, branch: str, message: str, author: str, when: datetime
     ) -> RunPatch | None:
-        """Stage the changes and make one commit of everything staged; None when nothing differs. The same input gives the same commit id and the
-        same patch. `when` is an aware datetime."""
+        """Stage the changes and make one commit of everything staged; None when nothing differs. The
+        same input gives the same commit id and the same patch. `when` is an aware datetime."""
         for part in _in_parts(changes):
             await self.stage(part)
         request = Commit(branch=branch, message=message, author=author, when=when)

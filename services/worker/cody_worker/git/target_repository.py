@@ -114,8 +114,8 @@ class TargetRepository:
         return find_remaining(self._store, self._staged_root(), rules)
 
     def commit(self, *, branch: str, message: str, author: str, when: datetime) -> RunPatch | None:
-        """One commit of all staged files on top of the base, and its patch; None when nothing differs from the base. The
-        same input gives the same commit id. Raises `ValueError` when the branch's name is none of git's.
+        """One commit of all staged files on top of the base, and its patch; None when nothing differs from the base.
+        The same input gives the same commit id. Raises `ValueError` when the branch's name is none of git's.
         """
         tree = self._staged_root()
         if tree == self._base_root:
