@@ -130,7 +130,7 @@ class ShardBench(Struct, frozen=True, kw_only=True):
         **more: object,
     ) -> tuple[Job, Shard]:
         """A job over these repositories, whose first attempt has been cut into shards; its shard 0. It brings patterns,
-        so that nobody is asked for a plan; without patterns and plan, Claude is. `more` are other fields of the spec."""
+        so that nobody is asked for a plan; without patterns and plan, Claude is. `more`: other fields of it."""
         spec = JobSpec(
             name="Renew",
             type=JobType.CODE_PATTERN_UPDATE,
