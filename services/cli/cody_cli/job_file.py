@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from cody_cli.failures import BadInput
 from cody_jobs.models import JobType
+from cody_jobs.steps import Judge, Step
 
 
 class JobFile(
@@ -29,6 +30,11 @@ class JobFile(
     max_cost_per_repository_usd: float | UnsetType | None = UNSET
     max_cost_per_file_usd: float | UnsetType | None = UNSET
     sample: int | UnsetType | None = UNSET
+    steps: tuple[Step, ...] | UnsetType = UNSET
+    verify_rounds: int | UnsetType = UNSET
+    judge: Judge | UnsetType = UNSET
+    allow_paths: tuple[str, ...] | UnsetType = UNSET
+    protect_paths: tuple[str, ...] | UnsetType = UNSET
 
 
 def read_job_file(path: str | None) -> JobFile:

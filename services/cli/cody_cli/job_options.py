@@ -1,5 +1,6 @@
 """The options that describe a job, the same for `run` and `submit`."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict, TypeVar
@@ -7,8 +8,10 @@ from typing import TypedDict, TypeVar
 import click
 from msgspec import UNSET, UnsetType
 
+from cody_cli.failures import BadInput
 from cody_cli.job_file import JobFile, complete, read_plan, read_prompt
 from cody_jobs.models import JobType
+from cody_jobs.steps import CodemodStep, EditStep, Judge, Step, VerifyStep
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -29,6 +32,11 @@ class JobOptions(TypedDict):
     max_cost_per_repository: float | None
     max_cost_per_file: float | None
     sample: int | None
+    codemod: tuple[str, ...]
+    no_edit: bool
+    verify: tuple[str, ...]
+    judge: str | None
+    allow_path: tuple[str, ...]
 
 
 _OPTIONS = (
@@ -52,6 +60,17 @@ _OPTIONS = (
         metavar="N",
         help="Work on N repositories that differ first; `approve` goes on with the rest.",
     ),
+    click.option(
+        "--codemod", multiple=True, metavar="COMMAND", help="Run this in each repository before the edit (repeatable)."
+    ),
+    click.option("--no-edit", is_flag=True, help="Codemods alone: Claude is not asked."),
+    click.option(
+        "--verify", multiple=True, metavar="COMMAND", help="A command that has to pass afterwards (repeatable)."
+    ),
+    click.option(
+        "--judge", type=click.Choice([kind.value for kind in Judge]), help="Claude compares each diff with the prompt."
+    ),
+    click.option("--allow-path", multiple=True, metavar="GLOB", help="A protected path that may be changed."),
 )
 
 
@@ -77,7 +96,27 @@ def apply_options(job: JobFile, options: JobOptions) -> JobFile:
         max_cost_per_repository_usd=_given(options["max_cost_per_repository"]),
         max_cost_per_file_usd=_given(options["max_cost_per_file"]),
         sample=UNSET if options["sample"] is None else options["sample"],
+        steps=_steps(options),
+        judge=UNSET if options["judge"] is None else Judge(options["judge"]),
+        allow_paths=options["allow_path"] or UNSET,
     )
+
+
+def _steps(options: JobOptions) -> tuple[Step, ...] | UnsetType:
+    """Commands are split into words as a shell would; no shell runs them."""
+    if not options["codemod"] and not options["verify"] and not options["no_edit"]:
+        return UNSET
+    codemods = [CodemodStep(argv=_words("--codemod", command)) for command in options["codemod"]]
+    edits = [] if options["no_edit"] else [EditStep()]
+    checks = [VerifyStep(argv=_words("--verify", command)) for command in options["verify"]]
+    return (*codemods, *edits, *checks)
+
+
+def _words(option: str, command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise BadInput(f"{option} {command!r}: {error}") from error
 
 
 def _given(amount: float | None) -> float | UnsetType:

@@ -184,6 +184,26 @@ async def test_what_a_job_may_cost_is_sent_and_shown(client: CodyBatch, api: Fak
     assert "may cost $5.00 in all, $0.0200 a file" in (await client.run("show", "job-1")).out
 
 
+async def test_steps_are_sent_in_their_order(client: CodyBatch, api: FakeApi) -> None:
+    api.answer("POST /jobs", as_json(samples.job(), 202))
+    words = ("--verify", "python -m pytest -q", "--codemod", "sh -c 'echo \"a b\"'", "--judge", "advises")
+    await client.run("submit", "--repository", "a/b", "--prompt", "p", *words, "--allow-path", "*.lock")
+    sent = msgspec.json.decode(api.requests[0].body)
+    assert sent["steps"] == [
+        {"kind": "codemod", "argv": ["sh", "-c", 'echo "a b"']},
+        {"kind": "edit"},
+        {"kind": "verify", "argv": ["python", "-m", "pytest", "-q"]},
+    ]
+    assert (sent["judge"], sent["allowPaths"]) == ("advises", ["*.lock"])
+
+
+async def test_a_command_that_cannot_be_split_is_named(client: CodyBatch) -> None:
+    shown = await client.run("submit", "--repository", "a/b", "--prompt", "p", "--codemod", "sed 's/a/b/")
+    assert shown.code == 2
+    assert "--codemod" in shown.err
+    assert "No closing quotation" in shown.err
+
+
 async def test_every_field_that_is_wrong_is_shown(client: CodyBatch, api: FakeApi) -> None:
     fields = [
         {"field": "name", "message": "is empty", "code": "x"},
