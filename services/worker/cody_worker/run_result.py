@@ -64,6 +64,9 @@ def _why_nothing(work: RunWork) -> str:
     said = [] if work.codemods is None else [work.codemods]
     if counts.edited:
         said.append("all edits together change nothing")
+    elif work.edited.reported:
+        found = f"{work.edited.findings} findings in {work.edited.reported} files"
+        said.append(f"{found}; most often: {work.edited.main_reason}" if work.edited.main_reason else found)
     elif counts.candidates:
         said.append(f"Claude left all {counts.candidates} candidate files unchanged: {work.edited.main_reason}")
     return "; ".join(said)

@@ -12,11 +12,13 @@ from cody_jobs.outcomes import Edited, FileOutcome, GaveUp, LeftAlone, Reported
 
 class EditedFiles(Struct, frozen=True, kw_only=True):
     """The edited files are staged in the repository process. `failed` are the ones that were given up; `main_reason`
-    is the most frequent reason for leaving a file as it is; `findings` counts what was reported."""
+    is the most frequent reason for leaving a file as it is; `findings` counts what was found in the
+    `reported` files."""
 
     failed: Mapping[str, GaveUp]
     counts: FileCounts
     main_reason: str
+    reported: int = 0
     findings: int = 0
 
 
@@ -26,6 +28,7 @@ class Tally:
         self._edited = 0
         self._failed: dict[str, GaveUp] = {}
         self._reasons: Counter[str] = Counter()
+        self._reported = 0
         self._findings = 0
         self._reused = 0
 
@@ -38,6 +41,7 @@ class Tally:
                 self._reasons[reason] += 1
             case Reported(reason=reason, findings=findings):
                 self._reasons[reason] += 1
+                self._reported += 1
                 self._findings += len(findings)
             case GaveUp():
                 self._failed[path] = outcome
@@ -55,4 +59,10 @@ class Tally:
             reused=self._reused,
         )
         main_reason = self._reasons.most_common(1)[0][0] if self._reasons else ""
-        return EditedFiles(failed=self._failed, counts=counts, main_reason=main_reason, findings=self._findings)
+        return EditedFiles(
+            failed=self._failed,
+            counts=counts,
+            main_reason=main_reason,
+            reported=self._reported,
+            findings=self._findings,
+        )
