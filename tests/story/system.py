@@ -84,6 +84,10 @@ class System:
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
+    async def approve(self, job_id: str) -> None:
+        answer = await self.client.post(f"/jobs/{job_id}/approve")
+        assert answer.is_success, answer.text
+
     async def job(self, job_id: str) -> dict[str, Any]:
         answer = await self.client.get(f"/jobs/{job_id}")
         assert answer.status_code == 200, answer.text

@@ -29,13 +29,15 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
 
 class Asked(Struct, frozen=True, kw_only=True):
     """`task` is all text of the first user message but the files; `path` and `text` are None where there is no file.
-    `text` may have marks in the place of lines that are not shown. `for_plan`: there is a tool to make a plan."""
+    `text` may have marks in the place of lines that are not shown. `for_plan`,
+    `for_verdict`: there is a tool to make a plan, or to judge a diff."""
 
     task: str
     path: str | None
     text: str | None
     content: str
     for_plan: bool = False
+    for_verdict: bool = False
 
 
 def read_questions(request: MessagesRequest) -> list[Asked]:
@@ -46,8 +48,9 @@ def read_questions(request: MessagesRequest) -> list[Asked]:
     task = "\n".join(block for block in blocks if block not in files)
     digest = hashlib.sha256("\0".join([request.model, *blocks]).encode("utf-8", "surrogatepass")).hexdigest()
     if not found:
-        for_plan = any(tool.get("name") == "make_plan" for tool in request.tools)
-        return [Asked(task=task, path=None, text=None, content=digest, for_plan=for_plan)]
+        tools = {tool.get("name") for tool in request.tools}
+        for_plan, for_verdict = "make_plan" in tools, "give_verdict" in tools
+        return [Asked(task=task, path=None, text=None, content=digest, for_plan=for_plan, for_verdict=for_verdict)]
     return [
         Asked(task=task, path=msgspec.json.decode(match["path"], type=str), text=match["text"], content=digest)
         for match in found

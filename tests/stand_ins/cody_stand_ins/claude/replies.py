@@ -26,6 +26,9 @@ def good_reply(asked: Asked, number: int, find: FindRewrite = find_migration) ->
     """The migration of the task, applied to the file. `number` makes the tool call's id, `find` knows migrations."""
     if asked.for_plan:
         return Reply(blocks=[tool_use(number, "make_plan", plan_for(asked.task))], stop="tool_use")
+    if asked.for_verdict:
+        verdict: dict[str, object] = {"meets": True, "reason": "The stand-in approves of every diff.", "doubts": []}
+        return Reply(blocks=[tool_use(number, "give_verdict", verdict)], stop="tool_use")
     if asked.path is None or asked.text is None:
         return Reply(blocks=[_text("This stand-in only answers questions about one file.")], stop="end_turn")
     try:
