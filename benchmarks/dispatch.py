@@ -72,8 +72,8 @@ class Counted:
 class NoEvents:
     """In the place of the ResultStore, of which a dispatch needs only the feed: PostgreSQL is not measured here."""
 
-    async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None:
-        del job_id, events
+    async def append_events(self, job_id: str, events: Sequence[EventBody], *, key: str | None = None) -> None:
+        del job_id, events, key
 
 
 class Bench(Struct, frozen=True, kw_only=True):

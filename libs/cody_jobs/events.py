@@ -4,7 +4,15 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus, SampledRepository
+from cody_jobs.models import (
+    Failure,
+    FileCounts,
+    JobStatus,
+    RepositoryRun,
+    RunOutcome,
+    RunStatus,
+    SampledRepository,
+)
 from cody_jobs.plan import PlanSource
 
 
@@ -104,6 +112,22 @@ class RunFinished(Struct, frozen=True, kw_only=True, tag="run_finished", tag_fie
     reason: str | None
     failure: Failure | None
     files: FileCounts
+
+    @classmethod
+    def of(cls, run: RepositoryRun) -> "RunFinished":
+        return cls(
+            repository=run.repository,
+            status=run.status,
+            outcome=run.outcome,
+            reason=run.reason,
+            failure=run.failure,
+            files=run.files,
+        )
+
+
+def key_of_end(run: RepositoryRun) -> str:
+    """A run ends once in an attempt."""
+    return f"run_finished {run.attempt} {run.repository}"
 
 
 EventBody = (

@@ -181,3 +181,14 @@ async def test_a_forgotten_job_leaves_no_span_of_its_traces(result_store: Result
 
     assert await result_store.read_trace(JOB, f"{1:032x}", limit=10) == []
     assert len(await result_store.read_trace(OTHER_JOB, None, limit=10)) == 1
+
+
+async def test_what_was_told_under_a_key_is_not_missing(result_store: ResultStore) -> None:
+    await result_store.append_events(JOB, [returned("a")], key="one")
+    await result_store.append_events(OTHER_JOB, [returned("x")], key="two")
+
+    for _ in range(2):
+        await result_store.append_missing(JOB, {"one": returned("a again"), "two": returned("b")})
+
+    assert texts(await result_store.read_events(JOB, after=0, limit=10)) == ["a", "b"]
+    assert len(await result_store.read_events(OTHER_JOB, after=0, limit=10)) == 1

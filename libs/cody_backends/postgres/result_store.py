@@ -1,7 +1,7 @@
 """Results in PostgreSQL. Each kind is a file of `results/`; how calls stand being run twice is said in `job_store`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
@@ -116,8 +116,11 @@ class PostgresResultStore:
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals:
         return await self._database.run_statement(partial(look.usage, job_id=job_id, repository=repository))
 
-    async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None:
-        await feed.append_events(self._database, job_id, events)
+    async def append_events(self, job_id: str, events: Sequence[EventBody], *, key: str | None = None) -> None:
+        await feed.append_events(self._database, job_id, events, key)
+
+    async def append_missing(self, job_id: str, events: Mapping[str, EventBody]) -> None:
+        await feed.append_missing(self._database, job_id, events)
 
     async def read_events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         return await self._database.run_statement(partial(feed.read_events, job_id=job_id, after=after, limit=limit))

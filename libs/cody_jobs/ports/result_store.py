@@ -1,6 +1,6 @@
 """What is large or queried: patches, threads, usage and cost, events, spans."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -101,7 +101,14 @@ class ResultStore(Protocol):
 
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals: ...
 
-    async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None: ...
+    async def append_events(self, job_id: str, events: Sequence[EventBody], *, key: str | None = None) -> None:
+        """With a `key`, `append_missing` knows that this was told."""
+        ...
+
+    async def append_missing(self, job_id: str, events: Mapping[str, EventBody]) -> None:
+        """Append each event, by key, that was not appended under its key before: whoever should have told of it may
+        have died, or not have."""
+        ...
 
     async def read_events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         """Events with an id above `after`, in order; none that comes later will ever sort between them."""

@@ -7,7 +7,7 @@ from opentelemetry import trace
 
 from cody_dispatcher.ports import DispatcherPorts
 from cody_dispatcher.tell_of_end import tell_of_end
-from cody_jobs.events import RunFinished, RunReturned
+from cody_jobs.events import RunFinished, RunReturned, key_of_end
 from cody_jobs.models import Failure, FailureCode, RunStatus, Shard
 from cody_jobs.ports import OpenShard, ShardReport, ShardState
 from cody_jobs.ports.compute import EXIT_FAILED
@@ -21,6 +21,7 @@ tracer = get_tracer(__name__)
 _YOUNG = timedelta(seconds=5)
 """Compute may not know yet what it was given a moment ago."""
 _WORDS_KEPT = 300
+_TOLD = (RunStatus.SUCCEEDED, RunStatus.FAILED)
 
 
 async def look_after_shard(ports: DispatcherPorts, found: OpenShard, report: ShardReport, *, now: datetime) -> None:
@@ -74,29 +75,25 @@ async def _recover(ports: DispatcherPorts, shard: Shard, reason: str, *, failure
                 requeued=len(recovered.requeued), failed=len(recovered.failed),
             )  # fmt: skip
         returned = [RunReturned(repository=repository, reason=reason) for repository in recovered.requeued]
-        await ports.results.append_events(job_id, [*returned, *await _failed_runs(ports, job_id, recovered.failed)])
+        await ports.results.append_events(job_id, returned)
+        await _tell_of_ended_runs(ports, shard, frozenset(recovered.failed))
         await end_shard(ports, job_id, shard.attempt, shard.index)
 
 
-async def _failed_runs(ports: DispatcherPorts, job_id: str, repositories: tuple[str, ...]) -> list[RunFinished]:
+async def _tell_of_ended_runs(ports: DispatcherPorts, shard: Shard, failed_now: frozenset[str]) -> None:
+    """Those that fail by this, and those whose worker died between their end and its telling."""
     counter = get_meter(__name__).create_counter(names.METRIC_RUNS)
-    finished: list[RunFinished] = []
-    for repository in repositories:
-        run = await ports.jobs.get_run(job_id, repository)
-        code = run.failure.code if run.failure else None
-        log.error("Job processing failed", job_id=job_id, repository=repository, code=code)
-        counter.add(1, {names.RUN_STATUS: run.status})
-        finished.append(
-            RunFinished(
-                repository=repository,
-                status=run.status,
-                outcome=run.outcome,
-                reason=run.reason,
-                failure=run.failure,
-                files=run.files,
-            )
-        )
-    return finished
+    ended: dict[str, RunFinished] = {}
+    for repository in shard.repositories:
+        run = await ports.jobs.get_run(shard.job_id, repository)
+        if (run.attempt, run.shard) != (shard.attempt, shard.index) or run.status not in _TOLD:
+            continue
+        ended[key_of_end(run)] = RunFinished.of(run)
+        if repository in failed_now:
+            code = run.failure.code if run.failure else None
+            log.error("Job processing failed", job_id=shard.job_id, repository=repository, code=code)
+            counter.add(1, {names.RUN_STATUS: run.status})
+    await ports.results.append_missing(shard.job_id, ended)
 
 
 def _reason(report: ShardReport) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from cody_backends.open_backends import Backends
 from cody_jobs.errors import JobFailed, LeaseLost, RunLost, Unavailable
-from cody_jobs.events import JobFinished, RunFinished, RunReturned, RunStarted
+from cody_jobs.events import JobFinished, RunFinished, RunReturned, RunStarted, key_of_end
 from cody_jobs.models import (
     Failure,
     FailureCode,
@@ -260,15 +260,8 @@ class ShardWork:
         else:
             log.info("run_finished", outcome=run.outcome, reason=run.reason)
         self._runs.add(1, {names.RUN_STATUS: run.status})
-        finished = RunFinished(
-            repository=run.repository,
-            status=run.status,
-            outcome=run.outcome,
-            reason=run.reason,
-            failure=run.failure,
-            files=run.files,
-        )
-        await self._tools.backends.results.append_events(self._job.id, [finished])
+        results = self._tools.backends.results
+        await results.append_events(self._job.id, [RunFinished.of(run)], key=key_of_end(run))
 
     async def _give_back(self, repository: str) -> None:
         if repository not in self._held:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cody_dispatcher.dispatch_job import dispatch_job
-from cody_jobs.events import JobDispatched
+from cody_jobs.events import JobDispatched, RunFinished, key_of_end
 from cody_jobs.models import Job, JobStatus, RunStatus
 from cody_jobs.ports import ComputeRequest
 from tests.contract import jobs as sample
@@ -42,6 +42,21 @@ async def test_cut_into_shards_but_not_started(room: Room) -> None:
     assert (await room.shard_of(job)).compute_id == "compute-1"
     assert (await room.run(job)).dispatches == 1
     assert (await run_out(room, job)).status is JobStatus.SUCCEEDED
+
+
+async def test_the_end_of_a_run_is_told_though_its_worker_died_before_it_could(room: Room) -> None:
+    job = await sample.create(room.jobs, 3)
+    await dispatch(room, job)
+    await sample.do(room.jobs, job.id, {"owner/r0": sample.PATCH, "owner/r1": sample.PATCH})
+    told = await room.run(job, 1)
+    await room.ports.results.append_events(job.id, [RunFinished.of(told)], key=key_of_end(told))
+
+    room.compute.end("compute-1", 0, 137)
+    await room.reconcile()
+    await room.reconcile()
+
+    ended = [event.repository for event in await room.events(job) if isinstance(event, RunFinished)]
+    assert sorted(ended) == ["owner/r0", "owner/r1"]
 
 
 async def test_what_was_queued_after_a_crash_is_dispatched_too(room: Room) -> None:

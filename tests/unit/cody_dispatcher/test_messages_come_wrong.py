@@ -185,7 +185,7 @@ async def test_a_stop_that_failed_five_times_is_a_dead_letter_alone(room: Room) 
 
 async def test_a_message_is_buried_though_nobody_can_be_told(room: Room) -> None:
     class FullResults(PostgresResultStore):
-        async def append_events(self, job_id: str, events: Sequence[EventBody]) -> None:
+        async def append_events(self, job_id: str, events: Sequence[EventBody], *, key: str | None = None) -> None:
             raise Unavailable("PostgreSQL", "no room")
 
     room.compute.before_start = lambda: fail(RuntimeError("a surprise"))

@@ -1,8 +1,9 @@
 """The feed of a job's events."""
 
 import itertools
-from collections.abc import Sequence
-from uuid import UUID, uuid4
+from collections.abc import Mapping, Sequence
+from functools import partial
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import msgspec
 
@@ -17,11 +18,11 @@ _LOCK_CLASS = 0x65766E74  # "evnt": keeps these advisory locks apart from others
 _body = msgspec.json.Decoder(EventBody)
 
 
-async def append_events(database: Database, job_id: str, events: Sequence[EventBody]) -> None:
+async def append_events(database: Database, job_id: str, events: Sequence[EventBody], key: str | None = None) -> None:
     """Run a second time, after a lost answer, it looks first whether these events are there."""
     if not events:
         return
-    mark, runs = uuid4(), itertools.count()
+    mark, runs = uuid4() if key is None else _mark_of(job_id, key), itertools.count()
 
     async def operation(connection: Connection) -> None:
         if next(runs) and await _are_appended(connection, job_id, mark):
@@ -29,6 +30,22 @@ async def append_events(database: Database, job_id: str, events: Sequence[EventB
         await append(connection, job_id, events, mark)
 
     await database.run(operation)
+
+
+async def append_missing(database: Database, job_id: str, events: Mapping[str, EventBody]) -> None:
+    """One after the other: there are few, and each is looked for under the lock of the job."""
+    for key, event in events.items():
+        await database.run(partial(_append_if_missing, job_id=job_id, event=event, mark=_mark_of(job_id, key)))
+
+
+async def _append_if_missing(connection: Connection, *, job_id: str, event: EventBody, mark: UUID) -> None:
+    await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _LOCK_CLASS, job_id)
+    if not await _are_appended(connection, job_id, mark):
+        await append(connection, job_id, [event], mark)
+
+
+def _mark_of(job_id: str, key: str) -> UUID:
+    return uuid5(NAMESPACE_OID, f"{job_id} {key}")
 
 
 async def append(connection: Connection, job_id: str, events: Sequence[EventBody], mark: UUID) -> None:
