@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from cody_jobs.models import Failure, FailureCode
 from cody_jobs.outcomes import CallUsage, ClaudeThread, Edited, FileOutcome, GaveUp, LeftAlone, Reported, ThreadMessage
-from cody_worker.apply_edits import apply_edits
 from cody_worker.claude import Claude, NoMoreAnswers
 from cody_worker.claude.problem import Problem
 from cody_worker.edit.change import Changed, change_of
@@ -20,7 +19,7 @@ from cody_worker.file_text import read_text
 from cody_worker.git.staged_files import FileStage
 from cody_worker.windows import View, smaller_views
 
-__all__ = ["FileAnswer", "FileQuestion", "edit_file", "question_key", "reapply"]
+__all__ = ["FileAnswer", "FileQuestion", "edit_file", "question_key"]
 
 _MOST_PARTS = 64
 
@@ -34,11 +33,6 @@ class FileAnswer(Struct, frozen=True, kw_only=True):
     calls: tuple[CallUsage, ...]
     thread: ClaudeThread
     stages: tuple[FileStage, ...] = ()
-
-
-def reapply(question: FileQuestion, outcome: Edited) -> bytes:
-    """The new bytes of a file whose outcome was found by its key."""
-    return apply_edits(question.data, outcome.edits)
 
 
 async def edit_file(

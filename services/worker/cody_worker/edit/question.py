@@ -44,7 +44,7 @@ def question_key(question: FileQuestion) -> str:
         question.model.encode(),
         stable_bytes(question.task),
         msgspec.json.encode([question.plan, question.matches, question.allow_paths, question.protect_paths]),
-        question.note.encode(),
+        question.note.encode("utf-8", "surrogatepass"),
         question.path.encode("utf-8", "surrogatepass"),
         question.mode.to_bytes(4),
         question.data,

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from cody_jobs.models import FailureCode
-from cody_worker.claude.claude import ClaudeFailed, NoMoreAnswers
+from cody_worker.claude.claude import ClaudeFailed, NoMoreAnswers, PromptTooLong
 from cody_worker.claude.errors import TryAgain, judge
 from cody_worker.claude.read_stream import BrokenStream
 
@@ -64,9 +64,9 @@ def _classes() -> Iterator[type[anthropic.AnthropicError]]:
             yield found
 
 
-def _status_error(status: int, code: str | None = None, kind: str | None = None) -> Exception:
+def _status_error(status: int, code: str | None = None, kind: str | None = None, message: str = "said") -> Exception:
     """As the SDK makes one of a response."""
-    error: dict[str, object] = {"type": kind or _kind(status), "message": "said"}
+    error: dict[str, object] = {"type": kind or _kind(status), "message": message}
     if code is not None:
         error["details"] = {"error_code": code}
     response = httpx2.Response(status, json={"type": "error", "error": error}, request=_REQUEST)
@@ -93,6 +93,20 @@ def _verdict(error: Exception) -> str:
 @pytest.mark.parametrize("status", _BY_STATUS)
 def test_every_status_has_its_meaning(status: int) -> None:
     assert _verdict(_status_error(status)) == _BY_STATUS[status]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "too_long"),
+    [
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", True),
+        (400, "input length and `max_tokens` exceed context limit", True),
+        (413, "Request exceeds the maximum size", True),
+        (400, "messages.0: content must not be empty", False),
+        (400, "max_tokens: 99999999 > 128000, which is the maximum", False),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_from_bad_requests(status: int, message: str, *, too_long: bool) -> None:
+    assert isinstance(judge(_status_error(status, message=message), "claude-x"), PromptTooLong) is too_long
 
 
 @pytest.mark.parametrize("code", _BY_CODE)

@@ -24,7 +24,8 @@ from cody_worker.claude import (
     TextBlock,
     ToolUse,
 )
-from cody_worker.edit_file import FileAnswer, FileQuestion, edit_file, question_key, reapply
+from cody_worker.edit.change import Changed, change_of
+from cody_worker.edit_file import FileAnswer, FileQuestion, edit_file, question_key
 
 _QUESTION = FileQuestion(
     path="src/a.py",
@@ -119,7 +120,9 @@ async def test_an_edit_gives_new_bytes_with_the_files_own_line_ends() -> None:
 async def test_a_stored_edit_gives_the_same_bytes_again() -> None:
     answer, _ = await _ask(_edits(("x = 1\ny", "z = 1\nw")))
     assert isinstance(answer.outcome, Edited)
-    assert reapply(_QUESTION, answer.outcome) == answer.new_data
+    again = change_of(_QUESTION, answer.outcome)
+    assert isinstance(again, Changed)
+    assert (again.new_data, again.stages) == (answer.new_data, answer.stages)
 
 
 async def test_a_file_that_needs_no_change_is_left_alone_with_the_reason() -> None:
