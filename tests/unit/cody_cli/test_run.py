@@ -90,7 +90,7 @@ async def test_ctrl_c_cancels_the_job_and_stops_everything(
     shared: CodyBatch, claude: ClaudeStandIn, repositories: dict[str, GitRepository]
 ) -> None:
     await claude.set_faults(latency=8.0)
-    async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT) as run:
+    async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT, "--include", "*") as run:
         await run.until("2 files to ask about")
         family = psutil.Process(run.process.pid).children(recursive=True)
         assert await run.end(signal.SIGINT) == 130
@@ -103,7 +103,7 @@ async def test_after_a_crash_of_everything_the_next_run_tells_of_the_unfinished_
     shared: CodyBatch, claude: ClaudeStandIn, repositories: dict[str, GitRepository]
 ) -> None:
     await claude.set_faults(latency=120.0)
-    async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT) as run:
+    async with running(shared, "run", "--repo", repositories["web"].path, "--prompt", PROMPT, "--include", "*") as run:
         await run.until("2 files to ask about")
         family = psutil.Process(run.process.pid).children(recursive=True)
         for process in (psutil.Process(run.process.pid), *family):

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -71,9 +72,22 @@ async def test_programs_that_the_unprivileged_user_cannot_reach_are_copied(unpri
     assert prepare_place(unprivileged, programs).programs == place.programs
 
 
+def _telling(enter: Callable[[], None], layout: Layout) -> Callable[[], None]:
+    """Python says of what goes wrong between fork and exec only that something does."""
+
+    def tell() -> None:
+        try:
+            enter()
+        except OSError as error:
+            os.write(2, f"{layout.data}: {error!r}\n".encode())
+            raise
+
+    return tell
+
+
 async def test_an_ordinary_user_needs_nothing_special(fresh_layout: Layout) -> None:
     """Root plays one in a user namespace, where it has neither its number nor its rights."""
-    preexec = entering(Isolation.USER_NAMESPACE) if os.geteuid() == 0 else None
+    preexec = _telling(entering(Isolation.USER_NAMESPACE), fresh_layout) if os.geteuid() == 0 else None
     async with user_program(fresh_layout, "hold", preexec=preexec) as program:
         assert (await program.line()).startswith("20")
         assert await program.end() == 0
