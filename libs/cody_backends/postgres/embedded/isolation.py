@@ -53,12 +53,13 @@ def works(isolation: Isolation, programs: Sequence[Path], *, reach: Path) -> boo
     return True
 
 
-def entering(isolation: Isolation) -> Callable[[], None]:
+def entering(isolation: Isolation, *, parent: int | None = None) -> Callable[[], None]:
     """What a child does between fork and exec. Call it and fork from the main thread of a process without others: on
-    Linux the child gets SIGINT (PostgreSQL's fast shutdown) when that thread ends."""
+    Linux the child gets SIGINT (PostgreSQL's fast shutdown) when that thread ends, and one that has threads already
+    (some libraries start theirs again in each fork) cannot enter a user namespace. `parent`: not this process."""
     libc = ctypes.CDLL(None, use_errno=True)
     account = account_of(isolation)
-    parent = os.getpid()
+    parent = os.getpid() if parent is None else parent
 
     def enter() -> None:
         if isolation is Isolation.USER_NAMESPACE:

@@ -1,5 +1,6 @@
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -7,11 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cody_backends.postgres.embedded.database_folder import make_database_folder
 from cody_backends.postgres.embedded.layout import Isolation, Layout
-from cody_backends.postgres.embedded.place import prepare_place
-from cody_backends.postgres.embedded.programs import find_programs
 from tests.support.wait import wait_until
+from tests.unit.cody_backends.embedded.alone import making
 from tests.unit.cody_backends.embedded.machine import end_what_is_left, supervisors
 
 
@@ -42,7 +41,7 @@ def layout(fresh_layout: Layout, made_before: Path) -> Layout:
 def made_before() -> Generator[Path]:
     home = _home()
     layout = Layout(data=str(home))
-    make_database_folder(prepare_place(layout, find_programs()))
+    subprocess.run(making(layout), check=True)
     yield layout.database
     shutil.rmtree(home)
 

@@ -71,9 +71,7 @@ class UserProgram:
 
 
 @asynccontextmanager
-async def user_program(
-    layout: Layout, action: str, *, inside: Sequence[str] = (), preexec: Callable[[], None] | None = None
-) -> AsyncGenerator[UserProgram]:
+async def user_program(layout: Layout, action: str, *, inside: Sequence[str] = ()) -> AsyncGenerator[UserProgram]:
     """`inside` is a command that runs the command that follows it."""
     process = await asyncio.create_subprocess_exec(
         *inside,
@@ -84,7 +82,6 @@ async def user_program(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        preexec_fn=preexec,
     )
     program = UserProgram(process)
     try:

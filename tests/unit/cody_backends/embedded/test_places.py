@@ -4,20 +4,21 @@ import importlib.util
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from cody_backends.postgres.embedded.database_folder import make_database_folder
-from cody_backends.postgres.embedded.isolation import entering, works
+from cody_backends.postgres.embedded.isolation import works
 from cody_backends.postgres.embedded.layout import Isolation, Layout, socket_file
 from cody_backends.postgres.embedded.place import prepare_place
 from cody_backends.postgres.embedded.programs import copy_programs, find_programs
 from cody_backends.postgres.open_database import open_database
 from cody_backends.settings import BackendSettings
 from cody_jobs.errors import SettingsError, Unavailable
+from tests.unit.cody_backends.embedded.alone import in_a_namespace
 from tests.unit.cody_backends.embedded.machine import database_in, postmasters, user_program, wait_until_nothing_runs
 
 
@@ -72,23 +73,10 @@ async def test_programs_that_the_unprivileged_user_cannot_reach_are_copied(unpri
     assert prepare_place(unprivileged, programs).programs == place.programs
 
 
-def _telling(enter: Callable[[], None], layout: Layout) -> Callable[[], None]:
-    """Python says of what goes wrong between fork and exec only that something does."""
-
-    def tell() -> None:
-        try:
-            enter()
-        except OSError as error:
-            os.write(2, f"{layout.data}: {error!r}\n".encode())
-            raise
-
-    return tell
-
-
 async def test_an_ordinary_user_needs_nothing_special(fresh_layout: Layout) -> None:
     """Root plays one in a user namespace, where it has neither its number nor its rights."""
-    preexec = _telling(entering(Isolation.USER_NAMESPACE), fresh_layout) if os.geteuid() == 0 else None
-    async with user_program(fresh_layout, "hold", preexec=preexec) as program:
+    inside = in_a_namespace() if os.geteuid() == 0 else ()
+    async with user_program(fresh_layout, "hold", inside=inside) as program:
         assert (await program.line()).startswith("20")
         assert await program.end() == 0
     await wait_until_nothing_runs(fresh_layout)
@@ -158,8 +146,12 @@ async def test_a_data_folder_that_cannot_be_made_is_a_wrong_setting() -> None:
             pass
 
 
+def _can_make_namespaces() -> bool:
+    return subprocess.run(["unshare", "--user", "true"], check=False).returncode == 0
+
+
 async def test_a_full_disk_is_named(fresh_layout: Layout) -> None:
-    if not works(Isolation.USER_NAMESPACE, [Path("/usr/bin/unshare")], reach=Path("/")):
+    if not _can_make_namespaces():
         pytest.skip("needs user namespaces, for a small disk")
     fresh_layout.folder.mkdir()
     small_disk = f'mount -t tmpfs -o size=12m none {fresh_layout.folder} && exec "$@"'
