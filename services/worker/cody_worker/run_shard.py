@@ -34,6 +34,7 @@ from cody_worker.claude import JOB_LEVEL_CODES, Claude
 from cody_worker.claude.prices import read_prices
 from cody_worker.edit_files import FileEditor, WorkerStopping
 from cody_worker.git.repository_process import GitLauncher
+from cody_worker.held_runs import HeldRuns
 from cody_worker.job_commands import CommandPlace, JobCommands
 from cody_worker.money import Budget
 from cody_worker.pilot import Pilot, repositories_to_work_on, survey_repository, tell_of_sample_end
@@ -75,7 +76,13 @@ class ShardWork:
         self._stop = stop
         self._lease = timedelta(seconds=tools.settings.lease_seconds)
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._held: set[str] = set()
+        self._held = HeldRuns(
+            tools.backends.jobs,
+            job.id,
+            owner=tools.owner,
+            lease=self._lease,
+            leave=lambda repository: self._running[repository].cancel(),
+        )
         self._left_unfinished = False
         self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
@@ -133,7 +140,7 @@ class ShardWork:
         if not repositories:
             return
         async with task_group() as group:
-            keeper = group.create_task(self._keep_leases(), name="keep-leases")
+            keeper = group.create_task(self._held.keep(), name="keep-leases")
             watcher = group.create_task(self._end_in_time(), name="end-in-time")
             for repository in repositories:
                 self._running[repository] = group.create_task(self._work_on(repository), name=f"run {repository}")
@@ -166,9 +173,7 @@ class ShardWork:
             await self._finish(repository, result)
 
     async def _claim(self, repository: str) -> RepositoryRun:
-        jobs = self._tools.backends.jobs
-        run = await jobs.claim_run(self._job.id, repository, owner=self._tools.owner, lease=self._lease)
-        self._held.add(repository)
+        run = await self._held.claim(repository)
         if Caps.of(self._job.spec) != NO_CAPS:
             await self._tools.backends.money.settle_recorded(self._job.id, repository, owner=self._tools.owner)
         started = RunStarted(repository=repository, attempt=run.attempt)
@@ -246,7 +251,7 @@ class ShardWork:
 
     async def _finish(self, repository: str, result: RunResult) -> None:
         jobs = self._tools.backends.jobs
-        self._held.discard(repository)
+        self._held.forget(repository)
         try:
             run = await jobs.finish_run(self._job.id, repository, owner=self._tools.owner, result=result)
         except LeaseLost as error:
@@ -266,7 +271,7 @@ class ShardWork:
     async def _give_back(self, repository: str) -> None:
         if repository not in self._held:
             return
-        self._held.discard(repository)
+        self._held.forget(repository)
         self._left_unfinished = True
         await self._tools.backends.jobs.release_run(self._job.id, repository, owner=self._tools.owner)
         returned = RunReturned(repository=repository, reason="its worker was asked to stop")
@@ -277,7 +282,7 @@ class ShardWork:
         if self._job_stopped:
             return
         self._job_stopped = True
-        self._held.clear()
+        self._held.forget_all()
         await stop_job(self._tools.backends, self._job.id, JobStatus.FAILED, failure)
         for other, task in self._running.items():
             if other != repository:
@@ -293,33 +298,10 @@ class ShardWork:
             await results.append_events(self._job.id, [finished])
         await tell_of_sample_end(jobs, results, end)
 
-    async def _keep_leases(self) -> None:
-        """Renew three times per lease; a run that is no longer ours is left at once."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            await self._renew_leases()
-
-    async def _renew_leases(self) -> None:
-        held = sorted(self._held)
-        if not held:
-            return
-        renewal = await self._tools.backends.jobs.renew_leases(
-            self._job.id, held, owner=self._tools.owner, lease=self._lease
-        )
-        for repository in set(held) - renewal.held:
-            self._leave(repository, renewal.job_status)
-
-    def _leave(self, repository: str, job_status: JobStatus) -> None:
-        if repository not in self._held:
-            return  # it ended while the renewal was under way
-        log.info("lease_gone", repository=repository, job_status=job_status)
-        self._held.discard(repository)
-        self._running[repository].cancel()
-
     async def _end_in_time(self) -> None:
         await self._stop.wait()
         log.info("worker_stopping", runs=len(self._held))
-        await self._renew_leases()  # nobody waits for the files in flight of a job that was cancelled
+        await self._held.renew()  # nobody waits for the files in flight of a job that was cancelled
         await asyncio.sleep(GRACE_SECONDS)
         for task in self._running.values():
             task.cancel()
