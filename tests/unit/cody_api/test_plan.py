@@ -13,11 +13,13 @@ from cody_api.check_plan import parse_plan
 from cody_api.job_request import parse_job_request
 from cody_api.openapi import build_document
 from cody_api.problems import ProblemError
+from cody_api.replace_plan import replace_plan
 from cody_backends.open_backends import Backends
+from cody_jobs.errors import IllegalTransition
 from cody_jobs.events import PlanEdited
 from cody_jobs.models import RunOutcome
 from cody_jobs.outcomes import ClaudeThread
-from cody_jobs.plan import Example, Extent, Plan, PlanSource, Precondition
+from cody_jobs.plan import Example, Extent, JobPlan, Plan, PlanSource, Precondition
 from cody_jobs.planning import FailedPlan, PlanRecord
 from cody_jobs.ports import Role
 from cody_jobs.reports import Facts, Remaining, RemainingLine, RunReport
@@ -148,6 +150,22 @@ async def test_the_plan_of_a_running_job_stays(client: httpx.AsyncClient, backen
     await backends.jobs.claim_run(job_id, "acme/web", owner="w", lease=LEASE)
     assert (await client.put(f"/jobs/{job_id}/plan", json={})).status_code == 409
     assert (await backends.results.get_plan(job_id)).plan == PLAN
+
+
+async def test_whoever_puts_a_plan_in_the_moment_of_the_start_is_told(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    job_id = await submit(client, "acme/web")
+
+    class StartingMeanwhile:
+        """Implements what is used of `ResultStore`."""
+
+        async def put_plan(self, job_id: str, plan: Plan, *, by: str) -> JobPlan:
+            await dispatch(backends, job_id)
+            return await backends.results.put_plan(job_id, plan, by=by)
+
+    with pytest.raises(IllegalTransition, match="in this very moment"):
+        await replace_plan(backends.jobs, StartingMeanwhile(), job_id, PLAN, caller="ci")
 
 
 async def test_a_plan_that_is_no_plan_is_refused(client: httpx.AsyncClient, backends: Backends) -> None:

@@ -48,7 +48,7 @@ async def put_plan(request: AnyRequest, backends: NamedDependency[Backends], job
     check_media_type(request)
     plan = await asyncio.to_thread(parse_plan, await request.body())
     caller = caller_name(request.scope["state"]) or ""
-    return await replace_plan(backends, check_job_id(job_id), plan, caller=caller)
+    return await replace_plan(backends.jobs, backends.results, check_job_id(job_id), plan, caller=caller)
 
 
 @get(
