@@ -172,6 +172,18 @@ async def test_a_refused_key_stops_the_job_with_one_error(bench: ShardBench) -> 
     assert [decode_message(message.body) for message in told] == [JobStopped(job_id=job.id)]
 
 
+async def test_a_cap_that_is_too_small_for_the_plan_fails_every_run_and_costs_nothing(bench: ShardBench) -> None:
+    names = ["acme/api", "acme/web"]
+    for name in names:
+        bench.repository(name, {"a.txt": b"an OLD thing\n"})
+    job, shard = await bench.dispatched(*names, include=(), max_cost_microusd=1)
+    await bench.work(job, shard).run()
+    assert (await bench.backends.jobs.get_job(job.id)).status is JobStatus.FAILED
+    failures = [run.failure for run in await _runs(bench, job.id)]
+    assert [failure.code for failure in failures if failure] == [FailureCode.COST_CAP_REACHED] * len(names)
+    assert bench.claude.asked == []
+
+
 async def test_the_worker_of_a_cancelled_job_does_not_wait_for_answers(bench: ShardBench) -> None:
     bench.repository("acme/web", {"a.txt": b"OLD\n"})
 

@@ -79,7 +79,10 @@ class _Conversation:
             return Failure(code=FailureCode(error.code), message=error.message, retryable=error.retryable)
         except JobFailed as error:
             self.calls += error.calls if isinstance(error, ClaudeFailed) else ()
-            return _failed(f"Claude could not be asked for a plan: {error.message}", retryable=error.retryable)
+            capped = error.code == FailureCode.COST_CAP_REACHED
+            message = f"Claude could not be asked for a plan: {error.message}"
+            code = FailureCode.COST_CAP_REACHED if capped else FailureCode.PLAN_FAILED
+            return Failure(code=code, message=message, retryable=error.retryable)
         self.calls += reply.calls
         if reply.stop is StopReason.REFUSAL:
             self._messages += said(reply)
