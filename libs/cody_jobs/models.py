@@ -70,6 +70,7 @@ class FailureCode(StrEnum):
     CODEMOD_FAILED = "codemod_failed"
     VERIFY_FAILED = "verify_failed"
     JUDGE_REJECTED = "judge_rejected"
+    JUDGE_FAILED = "judge_failed"
     COST_CAP_REACHED = "cost_cap_reached"
     FILES_FAILED = "files_failed"
     REPOSITORY_NOT_FOUND = "repository_not_found"

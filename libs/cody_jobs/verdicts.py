@@ -18,3 +18,9 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
     doubts: tuple[Doubt, ...] = ()
     shown_whole: bool = True
+
+
+class NoVerdict(Struct, frozen=True, kw_only=True):
+    """There was no opinion to be had."""
+
+    reason: str

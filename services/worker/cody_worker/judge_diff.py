@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.outcomes import CallUsage, ClaudeThread, ThreadMessage
-from cody_jobs.verdicts import Doubt, Verdict
+from cody_jobs.verdicts import Doubt, NoVerdict, Verdict
 from cody_worker.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers, StopReason, ToolUse
 from cody_worker.prompts import prompt_text
 
@@ -21,10 +21,7 @@ JUDGE_PATH = "(judge)"
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """`verdict` is None when there is none: `trouble` says why. An opinion that cannot be had fails nothing."""
-
-    verdict: Verdict | None
-    trouble: str | None
+    verdict: Verdict | NoVerdict
     calls: tuple[CallUsage, ...]
     thread: ClaudeThread
 
@@ -71,11 +68,11 @@ async def judge_diff(claude: Claude, *, model: str, prompt: str, diff: bytes) ->
         doubts=tuple(Doubt(path=doubt.path, text=doubt.text) for doubt in read.doubts),
         shown_whole=shown_whole,
     )
-    return Judgement(verdict=verdict, trouble=None, calls=reply.calls, thread=thread)
+    return Judgement(verdict=verdict, calls=reply.calls, thread=thread)
 
 
 def _without(trouble: str, calls: tuple[CallUsage, ...], thread: ClaudeThread) -> Judgement:
-    return Judgement(verdict=None, trouble=trouble, calls=calls, thread=thread)
+    return Judgement(verdict=NoVerdict(reason=trouble), calls=calls, thread=thread)
 
 
 def _thread(model: str, messages: tuple[ThreadMessage, ...]) -> ClaudeThread:

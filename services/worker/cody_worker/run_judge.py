@@ -5,7 +5,7 @@ import hashlib
 from cody_jobs.models import Failure, FailureCode, Job
 from cody_jobs.outcomes import FileOutcome, FileRecord, Finding, GaveUp, Reported, RunPatch, Severity
 from cody_jobs.ports import ResultStore
-from cody_jobs.verdicts import Doubt, Verdict
+from cody_jobs.verdicts import Doubt, NoVerdict, Verdict
 from cody_runtime.logs import get_logger
 from cody_worker.claude import Claude
 from cody_worker.judge_diff import JUDGE_PATH, Judgement, judge_diff, shows_whole
@@ -27,8 +27,8 @@ class RunJudge:
         self._model = model
         self._budget = budget
 
-    async def judge(self, repository: str, patch: RunPatch) -> Verdict | None:
-        """None where there is no opinion to be had: that fails nothing. Raises `NoMoreAnswers`."""
+    async def judge(self, repository: str, patch: RunPatch) -> Verdict | NoVerdict:
+        """Raises `NoMoreAnswers`."""
         question = self._question(patch)
         known = (await self._results.find_outcomes([question])).get(question)
         if known is not None and isinstance(known.outcome, Reported):
@@ -37,8 +37,8 @@ class RunJudge:
         claude = self._claude if self._budget is None else self._budget.for_file(repository, JUDGE_PATH)
         judgement = await judge_diff(claude, model=self._model, prompt=self._job.spec.prompt, diff=patch.patch)
         await self._record(repository, question, _outcome(judgement), judgement=judgement)
-        if judgement.verdict is None:
-            log.warning("no_verdict", repository=repository, reason=judgement.trouble)
+        if isinstance(judgement.verdict, NoVerdict):
+            log.warning("no_verdict", repository=repository, reason=judgement.verdict.reason)
         return judgement.verdict
 
     def _question(self, patch: RunPatch) -> str:
@@ -73,9 +73,8 @@ class RunJudge:
 
 def _outcome(judgement: Judgement) -> FileOutcome:
     verdict = judgement.verdict
-    if verdict is None:
-        message = judgement.trouble or "no verdict"
-        failure = Failure(code=FailureCode.CLAUDE_REPLY_UNUSABLE, message=message, retryable=True)
+    if isinstance(verdict, NoVerdict):
+        failure = Failure(code=FailureCode.CLAUDE_REPLY_UNUSABLE, message=verdict.reason, retryable=True)
         return GaveUp(failure=failure)
     findings = tuple(
         Finding(line=1, severity=Severity.WARNING, text=f"{doubt.path}: {doubt.text}") for doubt in verdict.doubts

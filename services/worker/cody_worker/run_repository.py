@@ -15,7 +15,7 @@ from cody_jobs.plan_without_asking import plan_without_asking
 from cody_jobs.ports import CloneSource, CodeHost, ResultStore
 from cody_jobs.reports import CheckResult, Facts, Remaining, RunReport
 from cody_jobs.steps import Judge, asks_claude
-from cody_jobs.verdicts import Verdict
+from cody_jobs.verdicts import NoVerdict, Verdict
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.telemetry import get_tracer
@@ -37,8 +37,8 @@ from cody_worker.verify_changes import Checked, verify_changes
 log = get_logger(__name__)
 tracer = get_tracer(__name__)
 
-JudgeDiff = Callable[[str, RunPatch], Awaitable[Verdict | None]]
-"""Ask for an opinion on a repository's patch; None where there is none to be had."""
+JudgeDiff = Callable[[str, RunPatch], Awaitable[Verdict | NoVerdict]]
+"""Ask for an opinion on a repository's patch."""
 
 
 class RunTools(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ async def run_repository(tools: RunTools, job: Job, run: RepositoryRun) -> RunRe
             remaining=await _remaining(target, rules),
             facts=_facts(scope),
             checks=(*_codemod_results(codemods), *checked.checks),
-            verdict=verdict,
+            verdict=verdict if isinstance(verdict, Verdict) else None,
         )
         await tools.results.put_report(job.id, run.repository, report)
         work = RunWork(
@@ -243,7 +243,8 @@ async def _commit(
         return patch
 
 
-async def _judge(tools: RunTools, job: Job, run: RepositoryRun, patch: RunPatch | None) -> Verdict | None:
+async def _judge(tools: RunTools, job: Job, run: RepositoryRun, patch: RunPatch | None) -> Verdict | NoVerdict | None:
+    """None where nobody was asked."""
     if patch is None or job.spec.judge is Judge.OFF:
         return None
     with tracer.start_as_current_span(names.SPAN_JUDGE):

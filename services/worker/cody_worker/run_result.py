@@ -17,7 +17,7 @@ from cody_jobs.models import (
 )
 from cody_jobs.outcomes import GaveUp
 from cody_jobs.steps import Judge
-from cody_jobs.verdicts import Verdict
+from cody_jobs.verdicts import NoVerdict, Verdict
 from cody_worker.edit_files import EditedFiles
 from cody_worker.git.scope import Scope
 from cody_worker.verify_changes import Checked
@@ -33,7 +33,7 @@ class RunWork(Struct, frozen=True, kw_only=True):
     edited: EditedFiles
     checked: Checked
     changed: bool
-    verdict: Verdict | None
+    verdict: Verdict | NoVerdict | None
 
 
 def result_of(job: Job, work: RunWork) -> RunResult:
@@ -44,8 +44,8 @@ def result_of(job: Job, work: RunWork) -> RunResult:
         return RunFailed(failure=work.checked.failure, files=counts)
     if not work.changed:
         return RunSucceeded(outcome=RunOutcome.NO_CHANGES, reason=_why_nothing(work), files=counts)
-    if job.spec.judge is Judge.DECIDES and work.verdict is not None and not work.verdict.meets:
-        return RunFailed(failure=_rejected(work.verdict), files=counts)
+    if job.spec.judge is Judge.DECIDES and not (isinstance(work.verdict, Verdict) and work.verdict.meets):
+        return RunFailed(failure=_not_accepted(work.verdict), files=counts)
     reason = NO_PUBLISHER if job.spec.create_pull_requests else None
     return RunSucceeded(outcome=RunOutcome.PATCH, reason=reason, files=counts)
 
@@ -70,6 +70,14 @@ def _why_nothing(work: RunWork) -> str:
     elif counts.candidates:
         said.append(f"Claude left all {counts.candidates} candidate files unchanged: {work.edited.main_reason}")
     return "; ".join(said)
+
+
+def _not_accepted(verdict: Verdict | NoVerdict | None) -> Failure:
+    if isinstance(verdict, Verdict):
+        return _rejected(verdict)
+    why = "nobody was asked" if verdict is None else verdict.reason
+    message = f"the judge decides, and gave no verdict: {why}"
+    return Failure(code=FailureCode.JUDGE_FAILED, message=message, retryable=True)
 
 
 def _rejected(verdict: Verdict) -> Failure:

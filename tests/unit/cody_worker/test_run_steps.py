@@ -179,6 +179,22 @@ async def test_the_judge_advises_or_decides(bench: ShardBench, judge: Judge, *, 
     assert (await bench.backends.results.usage(found.job_id)).calls == 2
 
 
+@pytest.mark.parametrize("judge", [Judge.ADVISES, Judge.DECIDES])
+async def test_without_a_verdict_a_judge_that_decides_fails_the_run(bench: ShardBench, judge: Judge) -> None:
+    async def never_judge(request: ClaudeRequest) -> ToolUse:
+        return edit("no", "verdict") if b"give_verdict" in bytes(request.tools) else await replace_old(request)
+
+    bench.claude.script = never_judge
+    found, report = await run(bench, [], judge=judge)
+    assert report.verdict is None
+    if judge is Judge.ADVISES:
+        assert found.outcome is RunOutcome.PATCH
+        return
+    assert found.failure is not None
+    assert found.failure.code == FailureCode.JUDGE_FAILED
+    assert "called give_verdict 0 times" in found.failure.message
+
+
 async def test_the_same_diff_is_judged_once(bench: ShardBench) -> None:
     async def edit_then_judge(request: ClaudeRequest) -> ToolUse:
         return verdict(meets=True) if b"give_verdict" in bytes(request.tools) else await replace_old(request)

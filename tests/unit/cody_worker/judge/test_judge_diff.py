@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 
 from cody_jobs.models import FailureCode
-from cody_jobs.verdicts import Doubt, Verdict
+from cody_jobs.verdicts import Doubt, NoVerdict, Verdict
 from cody_worker.claude import (
     Block,
     Claude,
@@ -75,7 +75,7 @@ async def test_a_diff_that_is_what_was_asked_for() -> None:
 async def test_doubts_name_their_place() -> None:
     doubt = {"path": "a.py", "text": "y was renamed, too"}
     judgement, _ = await _judge(_reply(_verdict(meets=False, doubts=(doubt,))))
-    assert judgement.verdict is not None
+    assert isinstance(judgement.verdict, Verdict)
     assert (judgement.verdict.meets, judgement.verdict.doubts) == (False, (Doubt(**doubt),))
 
 
@@ -83,7 +83,7 @@ async def test_a_long_diff_is_shown_by_whole_files_and_the_verdict_says_so() -> 
     small = _DIFF.replace(b"a.py", b"first.py")
     long = small + _DIFF.replace(b"z = 1", b"z" * MOST_BYTES)
     judgement, request = await _judge(_reply(_verdict(meets=True)), long)
-    assert judgement.verdict is not None
+    assert isinstance(judgement.verdict, Verdict)
     assert not judgement.verdict.shown_whole
     assert "first.py" in _shown(request)
     assert "a/a.py" not in _shown(request)
@@ -115,9 +115,8 @@ async def test_a_diff_cannot_close_its_own_tag() -> None:
 )
 async def test_without_a_readable_verdict_there_is_none(reply: ClaudeReply | ClaudeFailed, trouble: str) -> None:
     judgement, _ = await _judge(reply)
-    assert judgement.verdict is None
-    assert judgement.trouble is not None
-    assert trouble in judgement.trouble
+    assert isinstance(judgement.verdict, NoVerdict)
+    assert trouble in judgement.verdict.reason
 
 
 async def test_a_refused_key_stops_the_job() -> None:
