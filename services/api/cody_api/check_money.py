@@ -1,6 +1,7 @@
-"""Checks of what a job may spend."""
+"""Checks of what a job may spend, and of how."""
 
 from cody_api.problems import FieldProblem, shown
+from cody_jobs.steps import Lane
 
 MOST_USD = 1_000_000
 LEAST_USD = 0.000_001
@@ -11,6 +12,13 @@ def check_cost(field: str, usd: float | None) -> list[FieldProblem]:
         return []
     message = f"is an amount of US dollars above 0, {MOST_USD:,} at most; leave it out for no limit"
     return [FieldProblem(field=field, message=message, code="bad_cost", value=shown(str(usd)))]
+
+
+def check_lane(lane: str) -> list[FieldProblem]:
+    if lane in list(Lane):
+        return []
+    message = f"there is no such value; there are {', '.join(Lane)}"
+    return [FieldProblem(field="lane", message=message, code="unknown_value", value=shown(lane))]
 
 
 def microusd(usd: float | None) -> int | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from cody_api.check_money import LEAST_USD, MOST_USD, check_cost, microusd
+from cody_api.check_money import LEAST_USD, MOST_USD, check_cost, check_lane, microusd
 from cody_api.check_plan import PlanRequest, check_plan
 from cody_api.check_repositories import NAME_SCHEMA as REPOSITORY_SCHEMA
 from cody_api.check_repositories import check_repositories
@@ -37,7 +37,7 @@ from cody_api.parse_body import Fields, anything, parse_body
 from cody_jobs.identity import fingerprint
 from cody_jobs.models import JobSpec, JobType
 from cody_jobs.repository_names import REPOSITORIES_PER_JOB
-from cody_jobs.steps import STEPS_PER_JOB, Judge, Step
+from cody_jobs.steps import STEPS_PER_JOB, Judge, Lane, Step
 
 Pattern = Annotated[str, Meta(min_length=1, max_length=PATTERN_LENGTH, extra_json_schema=PATTERN_SCHEMA)]
 
@@ -112,7 +112,13 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
         Annotated[int, Meta(ge=1, le=SAMPLE_SIZE)] | None,
         Meta(description="Work on so many repositories that differ first, and on the rest when that is approved."),
     ] = None
-
+    dry_run: Annotated[
+        bool,
+        Meta(description="Only tell what would be asked, and what that would cost; `sample` is not looked at."),
+    ] = False
+    lane: Annotated[
+        Lane, Meta(description="`economy`: answers at half the price, for work that can wait up to a day.")
+    ] = Lane.STANDARD
     steps: Annotated[
         tuple[Step, ...],
         Meta(
@@ -150,7 +156,10 @@ class JobRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
             match=self.match,
             model=self.model,
             plan=None if self.plan is None else self.plan.plan(),
-            sample=self.sample or 0,
+            # A dry run looks at all repositories: there is nothing to approve.
+            sample=0 if self.dry_run else self.sample or 0,
+            dry_run=self.dry_run,
+            lane=self.lane,
             steps=self.steps,
             verify_rounds=self.verify_rounds,
             judge=self.judge,
@@ -187,6 +196,8 @@ def _fields(allowed: Sequence[str]) -> Fields:
         "maxCostPerRepositoryUsd": (float | None, partial(check_cost, "maxCostPerRepositoryUsd")),
         "maxCostPerFileUsd": (float | None, partial(check_cost, "maxCostPerFileUsd")),
         "sample": (int | None, check_sample),
+        "dryRun": (bool, anything),
+        "lane": (str, check_lane),
         "steps": (list[Step], check_steps),
         "verifyRounds": (int, check_rounds),
         "judge": (str, check_judge),

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from cody_jobs.models import Failure, FormerPrompt, Job, JobStatus, JobType, RunCounts, SampledRepository
 from cody_jobs.outcomes import UsageTotals
-from cody_jobs.steps import Judge, Step
+from cody_jobs.steps import Judge, Lane, Step
 
 
 class JobLinks(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -62,6 +62,8 @@ class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
     max_cost_per_repository_usd: float | None
     max_cost_per_file_usd: float | None
     sample: SampleView | None
+    dry_run: Annotated[bool, Meta(description="Whether it only tells what it would ask, and what that would cost.")]
+    lane: Lane
     steps: Annotated[tuple[Step, ...], Meta(description="What is done in each repository; empty for one edit.")]
     verify_rounds: int
     judge: Judge
@@ -129,6 +131,8 @@ def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
         max_cost_per_repository_usd=_usd(job.spec.max_repository_cost_microusd),
         max_cost_per_file_usd=_usd(job.spec.max_file_cost_microusd),
         sample=_sample(job),
+        dry_run=job.spec.dry_run,
+        lane=job.spec.lane,
         steps=job.spec.steps,
         verify_rounds=job.spec.verify_rounds,
         judge=job.spec.judge,

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from cody_cli.failures import BadInput
 from cody_jobs.models import JobType
-from cody_jobs.steps import Judge, Step
+from cody_jobs.steps import Judge, Lane, Step
 
 
 class JobFile(
@@ -30,6 +30,8 @@ class JobFile(
     max_cost_per_repository_usd: float | UnsetType | None = UNSET
     max_cost_per_file_usd: float | UnsetType | None = UNSET
     sample: int | UnsetType | None = UNSET
+    dry_run: bool | UnsetType = UNSET
+    lane: Lane | UnsetType = UNSET
     steps: tuple[Step, ...] | UnsetType = UNSET
     verify_rounds: int | UnsetType = UNSET
     judge: Judge | UnsetType = UNSET

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from cody_cli.failures import BadInput
 from cody_cli.job_file import JobFile, complete, read_plan, read_prompt
 from cody_jobs.models import JobType
-from cody_jobs.steps import CodemodStep, EditStep, Judge, Step, VerifyStep
+from cody_jobs.steps import CodemodStep, EditStep, Judge, Lane, Step, VerifyStep
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -32,6 +32,8 @@ class JobOptions(TypedDict):
     max_cost_per_repository: float | None
     max_cost_per_file: float | None
     sample: int | None
+    dry_run: bool
+    lane: str | None
     codemod: tuple[str, ...]
     no_edit: bool
     verify: tuple[str, ...]
@@ -59,6 +61,10 @@ _OPTIONS = (
         type=click.IntRange(1, 100),
         metavar="N",
         help="Work on N repositories that differ first; `approve` goes on with the rest.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only tell what would be asked, and what that would cost."),
+    click.option(
+        "--lane", type=click.Choice([lane.value for lane in Lane]), help="economy: half the price, within a day."
     ),
     click.option(
         "--codemod", multiple=True, metavar="COMMAND", help="Run this in each repository before the edit (repeatable)."
@@ -96,6 +102,8 @@ def apply_options(job: JobFile, options: JobOptions) -> JobFile:
         max_cost_per_repository_usd=_given(options["max_cost_per_repository"]),
         max_cost_per_file_usd=_given(options["max_cost_per_file"]),
         sample=UNSET if options["sample"] is None else options["sample"],
+        dry_run=options["dry_run"] or UNSET,
+        lane=UNSET if options["lane"] is None else Lane(options["lane"]),
         steps=_steps(options),
         judge=UNSET if options["judge"] is None else Judge(options["judge"]),
         allow_paths=options["allow_path"] or UNSET,
