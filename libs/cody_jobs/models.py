@@ -46,6 +46,7 @@ class RunOutcome(StrEnum):
     PULL_REQUEST = "pull_request"
     PATCH = "patch"
     NO_CHANGES = "no_changes"
+    ESTIMATED = "estimated"
 
 
 class FailureCode(StrEnum):
@@ -216,7 +217,8 @@ class RepositoryRun(Struct, frozen=True, kw_only=True):
 
 
 class RunSucceeded(Struct, frozen=True, kw_only=True, tag="succeeded"):
-    """Green, with evidence: `patch` (a stored diff that passed its checks) or `no_changes`, whose reason is required.
+    """Green, with evidence: `patch` (a stored diff that passed its checks), `no_changes`, whose reason is required, or
+    `estimated` (of a dry run), whose reason says what would be asked and what that would cost.
     For a patch, `reason` says why there is no pull request where one was asked for."""
 
     outcome: RunOutcome
@@ -244,6 +246,7 @@ class RunCounts(Struct, frozen=True, kw_only=True, rename="camel"):
     pull_requests: int = 0
     patches: int = 0
     no_changes: int = 0
+    estimated: int = 0
 
     @property
     def unfinished(self) -> int:

@@ -31,6 +31,7 @@ PATCH = RunSucceeded(
     reason="there is no publisher",
     files=FileCounts(examined=9, candidates=4, edited=2, unchanged=2, reused=1, skipped={"binary": 3}),
 )
+ESTIMATED = RunSucceeded(outcome=RunOutcome.ESTIMATED, reason="would ask about 2 files", files=FileCounts(examined=9))
 NO_CHANGES = RunSucceeded(outcome=RunOutcome.NO_CHANGES, reason="nothing to do", files=FileCounts(examined=9))
 
 

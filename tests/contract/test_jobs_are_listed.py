@@ -5,7 +5,7 @@ import pytest
 from cody_jobs.errors import JobRejected, RunNotFound
 from cody_jobs.models import Job, JobStatus, Page, RepositoryRun, RunCounts, RunOutcome, RunStatus
 from cody_jobs.ports import JobStore
-from tests.contract.jobs import NO_CHANGES, PATCH, claim, create, dispatched, do, failed, names, new_job
+from tests.contract.jobs import ESTIMATED, NO_CHANGES, PATCH, claim, create, dispatched, do, failed, names, new_job
 
 GARBAGE = ["", "x", "é", "%%%", "bnVsbA", base64.urlsafe_b64encode(b'{"of":"jobs","at":1}').decode(), "A" * 5_000]
 
@@ -136,11 +136,12 @@ async def test_no_job_has_no_counts(job_store: JobStore) -> None:
 
 
 async def test_each_outcome_has_a_count_of_its_own(job_store: JobStore) -> None:
-    job = await dispatched(job_store, 1)
+    job = await dispatched(job_store, 2)
     pull_request = type(PATCH)(outcome=RunOutcome.PULL_REQUEST, reason=None, files=PATCH.files)
-    await do(job_store, job.id, {"owner/r0": pull_request})
+    await do(job_store, job.id, {"owner/r0": pull_request, "owner/r1": ESTIMATED})
 
-    assert (await job_store.count_runs([job.id]))[job.id] == RunCounts(succeeded=1, pull_requests=1)
+    assert (await job_store.count_runs([job.id]))[job.id] == RunCounts(succeeded=2, pull_requests=1, estimated=1)
+    assert (await job_store.get_run(job.id, "owner/r1")).outcome is RunOutcome.ESTIMATED
 
 
 async def test_a_repository_that_is_not_in_the_job_is_not_found(job_store: JobStore) -> None:

@@ -4,7 +4,7 @@ from cody_jobs.errors import IllegalTransition
 from cody_jobs.models import FailureCode, JobStatus, RunCounts, RunOutcome, RunResult, RunStatus
 from cody_jobs.ports import JobStore
 from cody_jobs.run_filter import RunFilter
-from tests.contract.jobs import NO_CHANGES, PATCH, create, dispatch, do, ended, failed, shards
+from tests.contract.jobs import ESTIMATED, NO_CHANGES, PATCH, create, dispatch, do, ended, failed, shards
 
 pytestmark = pytest.mark.dozens_of_transactions
 
@@ -72,6 +72,13 @@ async def test_succeeded_runs_that_run_again_are_counted_once(job_store: JobStor
 
     assert (end.job.status, end.job_ended_now, end.job.spec.prompt) == (JobStatus.SUCCEEDED, True, "better")
     assert (await job_store.count_runs([job.id]))[job.id] == RunCounts(succeeded=2, patches=2)
+
+
+async def test_what_was_only_estimated_is_estimated_again_by_its_outcome(job_store: JobStore) -> None:
+    job = await ended(job_store, {"acme/a": ESTIMATED, "acme/b": NO_CHANGES})
+
+    assert await job_store.retry_job(job.id, runs=RunFilter(outcomes=(RunOutcome.ESTIMATED,))) == 1
+    assert (await job_store.count_runs([job.id]))[job.id] == RunCounts(queued=1, succeeded=1, no_changes=1)
 
 
 async def test_a_filter_that_takes_nothing_is_refused_and_changes_nothing(job_store: JobStore) -> None:

@@ -57,6 +57,7 @@ def _counts(runs: Sequence[RunItem]) -> RunCounts:
         pull_requests=outcomes["pullRequests"],
         patches=outcomes["patches"],
         no_changes=outcomes["noChanges"],
+        estimated=outcomes["estimated"],
     )
 
 

@@ -36,4 +36,7 @@ def why_no_diff(run: RepositoryRun) -> ProblemError | None:
         return ProblemError(404, "diff_run_failed", f"{who} failed ({said}).")
     if run.outcome is RunOutcome.NO_CHANGES:
         return ProblemError(404, "diff_no_changes", f"{who} needed no changes: {run.reason or 'no reason was stored'}")
+    if run.outcome is RunOutcome.ESTIMATED:
+        said = run.reason or "no estimate was stored"
+        return ProblemError(404, "diff_dry_run", f"A dry run has no diff; of {run.repository} it says: {said}.")
     return None

@@ -74,6 +74,7 @@ TITLES: Mapping[str, str] = {
     "bad_parameter": "Unusable parameter",
     "bad_request": "Bad request",
     "body_too_large": "Body too large",
+    "diff_dry_run": "Nothing was changed",
     "diff_no_changes": "Nothing to change",
     "diff_not_ready": "Diff not ready",
     "diff_run_cancelled": "Run cancelled",

@@ -20,6 +20,7 @@ from cody_jobs.events import (
     RunStarted,
     SampleChosen,
 )
+from cody_jobs.models import RunOutcome
 from cody_jobs.plan import PlanSource
 
 
@@ -78,6 +79,8 @@ def _file_line(file: FileDone) -> str:
 
 
 def _run_line(run: RunFinished) -> str:
+    if run.outcome is RunOutcome.ESTIMATED:
+        return f"{run.repository}: estimated{_because(run.reason)}"
     outcome = run.outcome.replace("_", " ") if run.outcome else run.status.lower()
     files = f"{run.files.edited} edited, {run.files.unchanged} unchanged, {run.files.failed} failed"
     return f"{run.repository}: {outcome}: {files}{_because(run.failure.message if run.failure else run.reason)}"

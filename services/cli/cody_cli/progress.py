@@ -32,6 +32,7 @@ class State(StrEnum):
     PATCH = "patch"
     PULL_REQUEST = "pull request"
     NO_CHANGES = "no changes"
+    ESTIMATED = "estimated"
 
     @property
     def at_work(self) -> bool:

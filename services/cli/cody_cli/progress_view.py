@@ -33,6 +33,7 @@ _STYLES = {
     State.PATCH: "green",
     State.PULL_REQUEST: "green",
     State.NO_CHANGES: "green",
+    State.ESTIMATED: "green",
     State.FAILED: "red",
     State.CANCELLED: "yellow",
 }

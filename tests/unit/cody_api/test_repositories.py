@@ -143,6 +143,7 @@ FAILURE = Failure(code=FailureCode.REPOSITORY_EMPTY, message="it has no commit",
     [
         (None, "diff_not_ready", "DISPATCHED"),
         (succeeded(RunOutcome.NO_CHANGES, "all is modern already"), "diff_no_changes", "all is modern already"),
+        (succeeded(RunOutcome.ESTIMATED, "would ask about 2 of 9 files"), "diff_dry_run", "would ask about 2 of 9"),
         (RunFailed(failure=FAILURE, files=FileCounts()), "diff_run_failed", "repository_empty: it has no commit"),
     ],
 )

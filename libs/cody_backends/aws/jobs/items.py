@@ -130,8 +130,10 @@ COUNTERS: Mapping[RunStatus | RunOutcome, str] = {
     RunOutcome.PULL_REQUEST: "pullRequests",
     RunOutcome.PATCH: "patches",
     RunOutcome.NO_CHANGES: "noChanges",
+    RunOutcome.ESTIMATED: "estimated",
 }
-"""Attributes of a shard that count; QUEUED is not among them: it is what the shards leave over."""
+"""Attributes of a shard that count (nothing yet, where one is not there). QUEUED is not among them: it is what the
+shards leave over."""
 
 
 def epoch(time: datetime) -> Decimal:
@@ -338,6 +340,7 @@ def _counts_from(item: Item) -> RunCounts:
         pull_requests=count(RunOutcome.PULL_REQUEST),
         patches=count(RunOutcome.PATCH),
         no_changes=count(RunOutcome.NO_CHANGES),
+        estimated=count(RunOutcome.ESTIMATED),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from cody_backends.aws.errors import TransactionRefused
-from cody_backends.aws.jobs.items import AttemptItem, RunItem, implied_run, positions_in, run_from
+from cody_backends.aws.jobs.items import COUNTERS, AttemptItem, RunItem, implied_run, positions_in, run_from
 from cody_backends.aws.jobs.keys import run_key, shard_key
 from cody_backends.aws.jobs.pages import names_at
 from cody_backends.aws.jobs.tables import Tables, each, runs_key
@@ -13,7 +13,7 @@ from cody_jobs.models import Job, RunStatus
 
 _RUNS_AT_ONCE = 90
 _TRIES = 20
-_COUNTERS = ("running", "succeeded", "failed", "cancelled", "pullRequests", "patches", "noChanges")
+_COUNTERS = tuple(name for key, name in COUNTERS.items() if key is not RunStatus.DISPATCHED)
 
 
 def plan_of(attempt: AttemptItem) -> list[list[int]]:

@@ -12,6 +12,7 @@ _BY_OUTCOME = {
     RunOutcome.PULL_REQUEST: "pull_requests",
     RunOutcome.PATCH: "patches",
     RunOutcome.NO_CHANGES: "no_changes",
+    RunOutcome.ESTIMATED: "estimated",
 }
 
 

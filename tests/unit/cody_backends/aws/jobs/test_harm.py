@@ -9,15 +9,15 @@ from botocore.exceptions import ClientError
 
 from cody_backends.aws.job_store import DynamoJobStore
 from cody_backends.aws.jobs.items import sum_counts
-from cody_backends.aws.jobs.keys import page_key
+from cody_backends.aws.jobs.keys import page_key, shard_key
 from cody_backends.aws.jobs.shards import shards_of
-from cody_backends.aws.jobs.tables import Tables, job_key
+from cody_backends.aws.jobs.tables import Tables, job_key, runs_key
 from cody_backends.aws.jobs.writes import Update
 from cody_backends.aws.settings import AwsSettings
 from cody_jobs.errors import Unavailable
 from cody_jobs.models import Attempt, JobStatus, RunCounts
 from cody_jobs.ports import JobStore
-from tests.contract.jobs import PATCH, create, dispatch, dispatched, do, names, new_job
+from tests.contract.jobs import ESTIMATED, PATCH, create, dispatch, dispatched, do, names, new_job
 from tests.support.dynamodb_tables import tables_of
 from tests.support.watched_dynamodb import WRITES, Clock, Watched, crash
 
@@ -121,6 +121,18 @@ async def test_a_stop_that_cannot_be_completed_keeps_no_other_job_from_its_end(
     found = await another_store(tables, client, clock=clock).list_jobs_to_settle(limit=10)
 
     assert found == [(done.id, 1, 0)]
+
+
+async def test_a_shard_of_before_an_outcome_was_counted_counts_it_from_nothing(tables: Tables, store: JobStore) -> None:
+    job = await dispatched(store, 2)
+    key = runs_key(shard_key(job.id, 1, 0))
+    await tables.write(Update(table=tables.runs, key=key, set={"estimated": None}, marked=False), mark="")
+    assert "estimated" not in (await tables.find(shard_key(job.id, 1, 0)) or {})
+    assert (await store.count_runs([job.id]))[job.id] == RunCounts(dispatched=2)
+
+    await do(store, job.id, {"owner/r0": ESTIMATED})
+
+    assert (await store.count_runs([job.id]))[job.id] == RunCounts(dispatched=1, succeeded=1, estimated=1)
 
 
 async def test_a_run_that_is_seen_in_two_shards_makes_no_number_of_queued_runs_negative(
