@@ -322,7 +322,7 @@ async def test_a_command_does_not_outlive_a_killed_worker(sandbox: Sandbox, tmp_
 async def test_a_command_does_not_outlive_a_killed_supervisor(sandbox: Sandbox, folder: WorkFolder, mark: str) -> None:
     running = asyncio.create_task(python(sandbox, folder, DEAF_SLEEPER, mark))
     await wait_until(lambda: len(processes_with(mark)) > 2, "the command runs")
-    (supervisor,) = [child for child in psutil.Process().children() if "supervise.py" in " ".join(child.cmdline())]
+    (supervisor,) = [child for child in psutil.Process().children() if "supervise" in " ".join(child.cmdline())]
     os.kill(supervisor.pid, signal.SIGKILL)
     with pytest.raises(Exception, match="supervisor failed"):
         await running

@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from cody_worker.sandbox.command import CommandLimits, CommandResult, EndReason
-from cody_worker.sandbox.supervise import STATUS_FD
 from cody_worker.sandbox.supervised import Order, run_supervised
+from cody_worker.sandbox.supervisor.order import STATUS_FD
 from cody_worker.sandbox.system_folders import SystemFolders
 from cody_worker.sandbox.work_folder import ETC_FILES, HOME, USER, WorkFolder
 

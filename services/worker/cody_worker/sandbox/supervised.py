@@ -1,4 +1,4 @@
-"""The worker's side of `supervise.py`: one supervised command, its bounded output, and its end."""
+"""The worker's side of a supervisor: one supervised command, its bounded output, and its end."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,13 @@ from cody_runtime.logs import censor_text
 from cody_worker.sandbox.bounded_output import BoundedOutput
 from cody_worker.sandbox.command import MEBIBYTE, CommandLimits, CommandResult, EndReason
 
-_SUPERVISE = Path(__file__).with_name("supervise.py")
+_PACKAGES = Path(__file__).parents[2]
+_SUPERVISE = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from cody_worker.sandbox.supervisor import supervise; sys.exit(supervise.main())"
+)
+"""Alone (-I) and without what is installed (-S): it finds our packages after Python's own."""
+
 _READ_BYTES = 65_536
 _REPORT_BYTES = 65_536
 _SECONDS_TO_END = 15.0
@@ -69,7 +75,7 @@ async def run_supervised(order: Order, limits: CommandLimits, shown: Sequence[st
 @asynccontextmanager
 async def _supervisor(order: Order, limits: CommandLimits) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", str(_SUPERVISE),
+        sys.executable, "-I", "-S", "-c", _SUPERVISE, str(_PACKAGES),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={}, start_new_session=True,
     )  # fmt: skip
