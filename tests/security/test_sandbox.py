@@ -11,12 +11,14 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from cody_worker.sandbox.bubblewrap import Sandbox
 from cody_worker.sandbox.command import CommandLimits, CommandResult, EndReason
 from cody_worker.sandbox.find_sandbox import find_sandbox
+from cody_worker.sandbox.walls import Walls
 from cody_worker.sandbox.work_folder import WorkFolder
 from tests.support.sandboxes import LIMITS, make_work_folder, processes_with, sandbox_or_skip
 from tests.support.wait import wait_until
@@ -111,6 +113,38 @@ async def test_nothing_of_the_workers_environment_or_processes_is_seen(
     assert result.output.splitlines()[0] == "['CI', 'HOME', 'LANG', 'PATH', 'PWD', 'TMPDIR']"
 
 
+async def test_where_processes_of_the_container_are_seen_nothing_that_they_hold_is(
+    sandbox: Sandbox, folder: WorkFolder, mark: str
+) -> None:
+    """In containers, /proc is the worker's own."""
+    script = (
+        "import os, sys\n"
+        "proc = f'/proc/{sys.argv[1]}'\n"
+        "print(open(f'{proc}/comm').read().strip(), os.getpid() < 20)\n"
+        "for name in ('environ', 'maps', 'mem', 'auxv', 'io', 'root/etc/passwd', 'cwd', 'fd/0', 'task/%s/environ'):\n"
+        "    try: open(f'{proc}/{name}'.replace('%s', sys.argv[1]), 'rb').read(100); print('READ', name)\n"
+        "    except OSError: pass\n"
+        "for name in ('oom_score_adj', 'comm', 'mem', 'clear_refs', 'coredump_filter'):\n"
+        "    try: os.close(os.open(f'{proc}/{name}', os.O_WRONLY)); print('WRITABLE', name)\n"
+        "    except OSError: pass\n"
+        "try: os.kill(int(sys.argv[1]), 0); print('REACHED')\n"
+        "except OSError: pass\n"
+        "print(os.readlink('/proc/self/exe'))\n"
+    )
+    shown = msgspec.structs.replace(
+        sandbox, walls=Walls(own_proc=False, no_more_namespaces=False, own_name=sandbox.walls.own_name)
+    )
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE, env={**os.environ, "CLAUDE_API_KEY": mark}
+    )
+    result = await python(shown, folder, script, str(holder.pid))
+    await holder.communicate(b"\n")
+
+    lines = result.output.splitlines()
+    assert (result.succeeded, lines[0].split()[1:], len(lines)) == (True, ["True"], 2), result.output
+    assert mark not in result.output
+
+
 async def test_files_of_people_and_of_the_worker_cannot_be_read(
     sandbox: Sandbox, folder: WorkFolder, tmp_path: Path, mark: str
 ) -> None:
@@ -199,7 +233,7 @@ async def test_there_is_no_way_to_more_rights(sandbox: Sandbox, folder: WorkFold
     assert facts["NoNewPrivs"] == "1"
     assert "MOUNTED" not in result.output
     assert "ROOT" not in result.output
-    if sandbox.options:
+    if sandbox.walls.no_more_namespaces:
         assert "NESTED" not in result.output
 
 
@@ -296,6 +330,7 @@ import asyncio, os, sys
 from pathlib import Path
 from cody_worker.sandbox.command import CommandLimits
 from cody_worker.sandbox.find_sandbox import find_sandbox
+from cody_worker.sandbox.walls import Walls
 from cody_worker.sandbox.work_folder import WorkFolder
 
 async def work():

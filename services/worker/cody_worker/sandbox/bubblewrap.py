@@ -14,25 +14,25 @@ from cody_worker.sandbox.command import CommandLimits, CommandResult, EndReason
 from cody_worker.sandbox.supervised import Order, run_supervised
 from cody_worker.sandbox.supervisor.order import STATUS_FD
 from cody_worker.sandbox.system_folders import SystemFolders
+from cody_worker.sandbox.walls import Walls
 from cody_worker.sandbox.work_folder import ETC_FILES, HOME, USER, WorkFolder
 
 TREE = "/workspace"
 _TEMPORARY, _SHARED_MEMORY = "/tmp", "/dev/shm"  # noqa: S108 (the sandbox's own)
 _ISOLATION = (
     "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
-    "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox",
-    "--uid", str(USER), "--gid", str(USER),
+    "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--uid", str(USER), "--gid", str(USER),
 )  # fmt: skip
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
-    """A `CommandRunner`. No network, a read-only system, processes and users of its own; `path` is its PATH, `options`
-    what this machine's bubblewrap can do besides. `prlimit` bounds the processes, where there is such a program."""
+    """A `CommandRunner`. No network, a read-only system, processes and users of its own; `path` is its PATH, `walls`
+    are those that not every machine allows. `prlimit` bounds the processes, where there is such a program."""
 
     program: str
     folders: SystemFolders
     path: str
-    options: tuple[str, ...] = ()
+    walls: Walls = Walls()
     prlimit: str | None = None
 
     async def run(
@@ -57,11 +57,9 @@ class Sandbox(Struct, frozen=True, kw_only=True):
         return TREE
 
     def _around(self, folder: WorkFolder) -> Sequence[str]:
-        """Root, /dev and /etc live in memory: they are read-only in the end, so that nobody fills them. And so is
-        /proc: where the worker is root, its user is the very one that may write the kernel's settings there."""
+        """Root, /dev and /etc live in memory: they are read-only in the end, so that nobody fills them."""
         return [
-            self.program, *_ISOLATION, *self.options,
-            "--proc", "/proc", "--remount-ro", "/proc",
+            self.program, *_ISOLATION, *self.walls.options(), *self.walls.proc(),
             "--dev", "/dev", "--bind", str(folder.shared_memory), _SHARED_MEMORY,
             "--remount-ro", "/dev",
             "--bind", str(folder.temporary), _TEMPORARY, "--bind", str(folder.home), HOME,

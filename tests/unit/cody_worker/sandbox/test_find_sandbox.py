@@ -13,6 +13,7 @@ from cody_worker.sandbox.bubblewrap import Sandbox
 from cody_worker.sandbox.find_sandbox import NoSandbox, choose_runner, find_sandbox
 from cody_worker.sandbox.system_folders import find_folders, is_within, search_path
 from cody_worker.sandbox.unsandboxed import Unsandboxed
+from cody_worker.sandbox.walls import Walls
 from tests.support.sandboxes import LIMITS, make_work_folder
 
 NONE = NoSandbox(reason="bubblewrap (the program bwrap) is not installed")
@@ -40,17 +41,50 @@ async def test_a_bubblewrap_that_does_not_work_here_is_no_sandbox(tmp_path: Path
     assert os.listdir(tmp_path) == ["bin"]  # noqa: PTH208 (names alone)
 
 
-async def test_an_older_bubblewrap_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
+REFUSED = {
+    "an older bubblewrap": ("*--disable-userns*", Walls(no_more_namespaces=False)),
+    "no host name": ("*--hostname*", Walls(own_name=False)),
+    "a container": (
+        "*--disable-userns*|*--hostname*|*--proc*",
+        Walls(no_more_namespaces=False, own_name=False, own_proc=False),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", REFUSED)
+async def test_bubblewrap_is_used_as_far_as_it_goes_and_what_is_missing_is_told(where: str, tmp_path: Path) -> None:
+    pattern, walls = REFUSED[where]
     real = shutil.which("bwrap")
-    if real is None:
-        pytest.skip("bubblewrap is not installed")
-    script = f'case "$*" in *--disable-userns*) echo unknown option >&2; exit 1;; esac; exec {real} "$@"'
+    if real is None or isinstance(await find_sandbox(path=os.environ["PATH"]), NoSandbox):
+        pytest.skip("no sandbox on this machine")
+    script = f'case "$*" in {pattern}) echo refused >&2; exit 1;; esac; exec {real} "$@"'
 
-    found = await find_sandbox(path=path_with(tmp_path / "bin", script))
+    with structlog.testing.capture_logs() as logged:
+        found = await find_sandbox(path=path_with(tmp_path / "bin", script))
 
-    if isinstance(found, NoSandbox):
-        pytest.skip(f"no sandbox on this machine: {found.reason}")
-    assert found.options == ()
+    assert isinstance(found, Sandbox)
+    assert found.walls == walls
+    (told,) = [line for line in logged if line["event"] == "sandbox_found"]
+    assert (told["log_level"], told["own_proc"]) == ("warning", walls.own_proc)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("bubblewrap (the program bwrap) is not installed", "Install it"),
+        ("bwrap: No permissions to create new namespace, likely because", "seccomp profile"),
+        ("bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*", "user namespaces"),
+        ("bwrap: Failed to make / slave: Permission denied", "AppArmor"),
+        ("bwrap: anything else", "where bubblewrap works"),
+    ],
+)
+def test_whoever_has_no_sandbox_is_told_what_helps(reason: str, hint: str) -> None:
+    with pytest.raises(JobFailed) as caught:
+        choose_runner(NoSandbox(reason=reason), allow_unsandboxed=False, path="/bin")
+
+    assert reason in caught.value.message
+    assert hint in caught.value.message
+    assert "ALLOW_UNSANDBOXED_COMMANDS=true" in caught.value.message
 
 
 async def test_commands_are_refused_without_a_sandbox_unless_an_operator_allows_them(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ def control_groups(limits: Limits) -> Generator[list[Path]]:
             group.rmdir()
 
 
+def may_make_groups() -> bool:
+    return all(any(os.access(parent, os.W_OK) for parent in _parents_of_groups(name)) for name in _CONTROLLERS)
+
+
 def _make_group(controller: str, names: Sequence[str], value: int) -> Path | None:
     for parent in _parents_of_groups(controller):
         group = parent / f"cody-{controller}-{os.getpid()}"
