@@ -85,6 +85,12 @@ class Unavailable(CodyError):
         self.retry_after = retry_after
 
 
+class PerhapsDone(Unavailable):
+    """The request may have done its work, and the answer was lost: look before it is made again."""
+
+    code = "perhaps_done"
+
+
 class SettingsError(CodyError):
     """A setting is missing or wrong; the message names the variable, what is wrong, and what would be right."""
 

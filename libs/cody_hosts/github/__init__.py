@@ -1,0 +1,1 @@
+"""GitHub as a code host: github.com, or GitHub Enterprise by its address."""
