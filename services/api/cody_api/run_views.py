@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from cody_api.job_views import job_path
 from cody_jobs.models import Failure, FileCounts, Page, RepositoryRun, RunOutcome, RunStatus
@@ -111,20 +112,7 @@ def describe_run(
     files: Page[FileResult],
 ) -> RunDetail:
     return RunDetail(
-        repository=run.repository,
-        position=run.position,
-        status=run.status,
-        outcome=run.outcome,
-        reason=run.reason,
-        failure=run.failure,
-        files=run.files,
-        attempt=run.attempt,
-        dispatches=run.dispatches,
-        losses=run.losses,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        updated_at=run.updated_at,
-        links=_links(run),
+        **asdict(summarize_run(run)),
         patch=_summarize_patch(patch) if patch is not None else None,
         usage=usage,
         cost_usd=usage.cost_microusd / 1_000_000,

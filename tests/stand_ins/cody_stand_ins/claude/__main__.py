@@ -2,17 +2,14 @@
 
 import argparse
 import asyncio
-import os
 import pkgutil
-import socket
 import sys
 from collections.abc import Sequence
-
-import uvicorn
 
 from cody_stand_ins.claude.faults import Faults, parse_fault
 from cody_stand_ins.claude.migrations import find_migration
 from cody_stand_ins.claude.server import StandIn
+from cody_stand_ins.serve import serve
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,41 +24,16 @@ def main(arguments: Sequence[str]) -> int:
         time_scale=options.time_scale,
         seed=options.seed,
     )
-    listener = socket.create_server((options.host, options.port), backlog=1_024)
-    # Accepted sockets inherit it; without, every second write of a stream waits 40 ms for the client's ACK.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stand_in = StandIn(options.key or ["stand-in-key"], faults, options.migrations)
-    asyncio.run(_serve(stand_in, listener, until_stdin_ends=options.until_stdin_ends))
-    return 0
-
-
-async def _serve(stand_in: StandIn, listener: socket.socket, *, until_stdin_ends: bool) -> None:
-    # The stand-in cuts connections by raising; the server would log each of them as a crash.
-    config = uvicorn.Config(
+    serving = serve(
         stand_in,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        http="httptools",
-        ws="none",
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=1,
-        timeout_keep_alive=30,
+        host=options.host,
+        port=options.port,
+        until_stdin_ends=options.until_stdin_ends,
+        keep_alive=30,
     )
-    server = uvicorn.Server(config)
-    if until_stdin_ends:
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, server)
-    host, port = listener.getsockname()[:2]
-    sys.stdout.write(f"http://{host}:{port}\n")
-    sys.stdout.flush()
-    await server.serve([listener])
-
-
-def _stop_at_end(server: uvicorn.Server) -> None:
-    if not os.read(sys.stdin.fileno(), 4_096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        server.should_exit = True
+    asyncio.run(serving)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

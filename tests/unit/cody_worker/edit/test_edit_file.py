@@ -2,17 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Raw
 from msgspec.structs import replace
 
-from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode, JobType
-from cody_jobs.outcomes import CallUsage, Edit, Edited, FileOutcome, GaveUp, LeftAlone
+from cody_jobs.outcomes import Edit, Edited, FileOutcome, GaveUp, LeftAlone
 from cody_jobs.plan import Plan
 from cody_worker.claude import (
     Claude,
@@ -21,11 +18,10 @@ from cody_worker.claude import (
     ClaudeRequest,
     NoMoreAnswers,
     StopReason,
-    TextBlock,
-    ToolUse,
 )
 from cody_worker.edit.change import Changed, change_of
 from cody_worker.edit_file import FileAnswer, FileQuestion, edit_file, question_key
+from tests.unit.cody_worker.edit.scripted import USAGE, Said, ScriptedClaude, reply
 
 _QUESTION = FileQuestion(
     path="src/a.py",
@@ -34,67 +30,27 @@ _QUESTION = FileQuestion(
     job_type=JobType.CODE_PATTERN_UPDATE,
     model="claude-sonnet-5-5",
 )
-_USAGE = CallUsage(
-    request_id="req_1",
-    model="claude-sonnet-5-5",
-    input_tokens=1,
-    output_tokens=2,
-    cache_creation_input_tokens=0,
-    cache_read_input_tokens=0,
-    cost_microusd=22,
-    latency_ms=5,
-    at=datetime(2026, 1, 1, tzinfo=UTC),
-)
-Said = ClaudeReply | JobFailed
-
-
-class _ScriptedClaude:
-    """Gives its replies one after the other, and keeps the requests."""
-
-    def __init__(self, *script: Said) -> None:
-        self._script = list(script)
-        self.requests: list[ClaudeRequest] = []
-
-    @property
-    def max_output_tokens(self) -> int:
-        return 1_000
-
-    async def ask(self, request: ClaudeRequest) -> ClaudeReply:
-        self.requests.append(request)
-        said = self._script.pop(0)
-        if isinstance(said, JobFailed):
-            raise said
-        return said
-
-
-def _reply(*blocks: dict[str, Any], stop: StopReason = StopReason.TOOL_USE) -> ClaudeReply:
-    uses = [
-        ToolUse(id=block["id"], name=block["name"], input=Raw(msgspec.json.encode(block["input"])))
-        if block["type"] == "tool_use"
-        else TextBlock(text=block["text"])
-        for block in blocks
-    ]
-    return ClaudeReply(content=Raw(msgspec.json.encode(blocks)), blocks=tuple(uses), stop=stop, calls=(_USAGE,))
 
 
 def _use(name: str, given: object, number: int = 1) -> dict[str, Any]:
+    """`given` can be anything, also no object."""
     return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": given}
 
 
 def _edits(*edits: tuple[str, str]) -> ClaudeReply:
-    return _reply(_use("edit_file", {"edits": [{"old_text": old, "new_text": new} for old, new in edits]}))
+    return reply(_use("edit_file", {"edits": [{"old_text": old, "new_text": new} for old, new in edits]}))
 
 
 def _leave(reason: str) -> ClaudeReply:
-    return _reply(_use("leave_unchanged", {"reason": reason}))
+    return reply(_use("leave_unchanged", {"reason": reason}))
 
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-async def _ask(*script: Said, question: FileQuestion = _QUESTION) -> tuple[FileAnswer, _ScriptedClaude]:
-    claude = _ScriptedClaude(*script)
+async def _ask(*script: Said, question: FileQuestion = _QUESTION) -> tuple[FileAnswer, ScriptedClaude]:
+    claude = ScriptedClaude(*script)
     assert isinstance(claude, Claude)
     return await edit_file(claude, question), claude
 
@@ -112,7 +68,7 @@ async def test_an_edit_gives_new_bytes_with_the_files_own_line_ends() -> None:
     answer, claude = await _ask(_edits(("x = 1", "z = 1")))
     assert answer.outcome == Edited(edits=(Edit(old_text="x = 1", new_text="z = 1"),))
     assert answer.new_data == b"z = 1\r\ny = 2\r\n"
-    assert answer.calls == (_USAGE,)
+    assert answer.calls == (USAGE,)
     assert [role for role, _ in _contents(answer.thread.messages)] == ["system", "user", "assistant"]
     assert len(claude.requests) == 1
 
@@ -167,29 +123,29 @@ async def test_an_ambiguous_match_goes_back_with_its_lines() -> None:
 
 
 _UNUSABLE: dict[str, Callable[[int], ClaudeReply]] = {
-    "text only": lambda _: _reply(_text("done"), stop=StopReason.END_TURN),
-    "nothing": lambda _: _reply(stop=StopReason.END_TURN),
-    "an unknown tool": lambda n: _reply(_use("bash", {"n": n})),
-    "two calls": lambda n: _reply(
+    "text only": lambda _: reply(_text("done"), stop=StopReason.END_TURN),
+    "nothing": lambda _: reply(stop=StopReason.END_TURN),
+    "an unknown tool": lambda n: reply(_use("bash", {"n": n})),
+    "two calls": lambda n: reply(
         _use("leave_unchanged", {"reason": "a"}), _use("leave_unchanged", {"reason": f"{n}"}, 2)
     ),
-    "calls that exclude each other": lambda n: _reply(
+    "calls that exclude each other": lambda n: reply(
         _use("leave_unchanged", {"reason": f"{n}"}), _use("edit_file", {"edits": []}, 2)
     ),
-    "a look beside an answer": lambda n: _reply(
+    "a look beside an answer": lambda n: reply(
         _use("leave_unchanged", {"reason": f"{n}"}), _use("read_file", {"path": "b.py"}, 2)
     ),
-    "input of another shape": lambda n: _reply(_use("edit_file", {"edits": f"{n}"})),
-    "input with more in it": lambda n: _reply(_use("edit_file", {"edits": [], "more": n})),
-    "another path": lambda n: _reply(_use("leave_unchanged", {"path": f"/etc/passwd{n}", "reason": "a"})),
-    "another path beside the right one": lambda n: _reply(
+    "input of another shape": lambda n: reply(_use("edit_file", {"edits": f"{n}"})),
+    "input with more in it": lambda n: reply(_use("edit_file", {"edits": [], "more": n})),
+    "another path": lambda n: reply(_use("leave_unchanged", {"path": f"/etc/passwd{n}", "reason": "a"})),
+    "another path beside the right one": lambda n: reply(
         _use("leave_unchanged", {"reason": f"{n}"}),
         _use("edit_file", {"path": ".github/workflows/ci.yml", "edits": []}, 2),
     ),
-    "no edits": lambda n: _reply(_use("edit_file", {"edits": []}, n), *([_text("now")] * n)),
+    "no edits": lambda n: reply(_use("edit_file", {"edits": []}, n), *([_text("now")] * n)),
     "an empty reason": lambda n: _leave(" " * n),
     "edits that change nothing": lambda n: _edits(*[("x = 1", "x = 1"), ("y", "y"), ("2", "2")][:n]),
-    "a deletion and an edit": lambda n: _reply(
+    "a deletion and an edit": lambda n: reply(
         _use("delete_file", {"reason": f"{n}"}),
         _use("edit_file", {"edits": [{"old_text": "x", "new_text": "z"}]}, 2),
     ),
@@ -296,23 +252,23 @@ async def test_a_refusal_ends_it_even_with_an_edit_in_it() -> None:
 
 
 async def test_a_failure_of_this_file_is_an_outcome_with_what_it_cost() -> None:
-    failed = ClaudeFailed(FailureCode.CLAUDE_BAD_REQUEST, "prompt is too long", calls=(_USAGE,))
+    failed = ClaudeFailed(FailureCode.CLAUDE_BAD_REQUEST, "prompt is too long", calls=(USAGE,))
     answer, _ = await _ask(_edits(("nowhere", "z")), failed)
     assert _failure(answer.outcome) == (FailureCode.CLAUDE_BAD_REQUEST, False)
-    assert answer.calls == (_USAGE, _USAGE)
+    assert answer.calls == (USAGE, USAGE)
     assert [role for role, _ in _contents(answer.thread.messages)] == ["system", "user", "assistant", "user"]
 
 
 async def test_a_failure_of_the_whole_job_goes_through_with_what_the_file_has_cost() -> None:
-    stop = NoMoreAnswers(FailureCode.CLAUDE_KEY_REFUSED, "no", calls=(_USAGE,))
+    stop = NoMoreAnswers(FailureCode.CLAUDE_KEY_REFUSED, "no", calls=(USAGE,))
     with pytest.raises(NoMoreAnswers) as caught:
         await _ask(_edits(("nowhere", "z")), stop)
     assert caught.value is stop
-    assert caught.value.calls == (_USAGE, _USAGE)
+    assert caught.value.calls == (USAGE, USAGE)
 
 
 async def test_being_cancelled_is_not_swallowed() -> None:
-    class Silent(_ScriptedClaude):
+    class Silent(ScriptedClaude):
         async def ask(self, request: ClaudeRequest) -> ClaudeReply:
             self.requests.append(request)
             await asyncio.Event().wait()
