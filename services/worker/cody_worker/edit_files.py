@@ -11,7 +11,8 @@ from cody_runtime.tasks import task_group
 from cody_runtime.telemetry import get_meter
 from cody_worker.claude import Claude
 from cody_worker.edit.conventions import read_conventions
-from cody_worker.edit.repository_files import Group, RepositoryFiles, Shared
+from cody_worker.edit.questions import Group
+from cody_worker.edit.repository_files import RepositoryFiles, Shared
 from cody_worker.edit.tally import EditedFiles
 from cody_worker.edit.warm_cache import WarmCache
 from cody_worker.git.repository_process import RepositoryProcess

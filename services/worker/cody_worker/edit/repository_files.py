@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 from cody_jobs.errors import CodyError, JobFailed
 from cody_jobs.models import Failure, FailureCode, Job
 from cody_jobs.outcomes import Answered, Edited, FileOutcome, FileRecord, GaveUp, KnownOutcome
-from cody_jobs.plan import Extent, Plan
+from cody_jobs.plan import Plan
 from cody_jobs.ports import ResultStore
 from cody_runtime import names
 from cody_runtime.telemetry import get_tracer
@@ -20,23 +20,18 @@ from cody_worker.claude import Claude, NoMoreAnswers
 from cody_worker.claude.edit_protocol import stable_bytes
 from cody_worker.edit.change import Changed, change_of
 from cody_worker.edit.edit_together import Together, edit_together
-from cody_worker.edit.group_files import group_files
 from cody_worker.edit.look_around import is_still_so
-from cody_worker.edit.question import FileQuestion, question_key, view_of
+from cody_worker.edit.question import FileQuestion
+from cody_worker.edit.questions import AT_ONCE, Group, Keyed, Questions, first_view_of
 from cody_worker.edit.tally import Tally
 from cody_worker.edit.warm_cache import AnnouncingClaude, WarmCache
 from cody_worker.edit_file import FileAnswer, edit_file
-from cody_worker.file_text import read_text
 from cody_worker.git.repository_process import RepositoryProcess
 from cody_worker.git.scope import Candidate, NotACandidate
 from cody_worker.git.staged_files import ChangedMeanwhile, FileStage
 from cody_worker.money import Budget
-from cody_worker.windows import View
 
 tracer = get_tracer(__name__)
-
-_BATCH = 32
-"""Files that are read, and looked up among the known outcomes, in one go."""
 
 
 class Shared(Struct, kw_only=True):
@@ -56,33 +51,23 @@ class Shared(Struct, kw_only=True):
     no_more: NoMoreAnswers | None = None
 
 
-class Keyed(Struct, frozen=True, kw_only=True):
-    """`listed_as` is the path that it is recorded under, when it is not the file's own."""
-
-    key: str
-    file: FileQuestion
-    listed_as: str | None = None
-
-
-Group = tuple[Keyed, ...]
-"""Files that share a request."""
-
-
 class RepositoryFiles:
     def __init__(self, shared: Shared, repository: str, target: RepositoryProcess, conventions: str) -> None:
         self.tally = Tally()
         self._shared = shared
         self._repository = repository
         self._target = target
-        self._conventions = conventions
+        self._questions = Questions(
+            shared.job.spec, shared.plan, model=shared.model, target=target, conventions=conventions
+        )
 
     async def read(self, candidates: Sequence[Candidate], waiting: asyncio.Queue[Group | None], askers: int) -> None:
         """Hand on what has to be asked; end with a None for each asker."""
-        for start in range(0, len(candidates), _BATCH):
+        for start in range(0, len(candidates), AT_ONCE):
             if self._shared.stop.is_set():
                 self.tally.stopped = True
                 break
-            for group in await self._groups(await self._unknown(candidates[start : start + _BATCH])):
+            for group in await self._questions.groups(await self._unknown(candidates[start : start + AT_ONCE])):
                 await waiting.put(group)
         for _ in range(askers):
             await waiting.put(None)
@@ -101,60 +86,19 @@ class RepositoryFiles:
         data = await self._target.read_other(path, staged=True)
         if data is None:
             return
-        spec = self._shared.job.spec
-        file = FileQuestion(
-            path=path,
-            data=data,
-            prompt=spec.prompt,
-            job_type=spec.type,
-            model=self._shared.model,
-            plan=self._shared.plan,
-            mode=mode,
-            conventions=self._conventions,
-            allow_paths=spec.allow_paths,
-            protect_paths=spec.protect_paths,
-            note=f"The task was carried out in this file already, and this came of it:\n{note}\nCorrect what is wrong.",
-        )
-        question = Keyed(key=question_key(file), file=file, listed_as=f"{path} (correction {number})")
+        question = self._questions.correcting(path, data, note, mode=mode, number=number)
         known = (await self._shared.results.find_outcomes([question.key])).get(question.key)
         if known is None or not await self._reuse(question, known):
             await self._answer_after_others(question)
 
     async def _unknown(self, candidates: Sequence[Candidate]) -> list[Keyed]:
-        questions = [await self._question(candidate) for candidate in candidates]
+        questions = [await self._questions.about(candidate) for candidate in candidates]
         known = await self._shared.results.find_outcomes([question.key for question in questions])
         return [
             question
             for question in questions
             if question.key not in known or not await self._reuse(question, known[question.key])
         ]
-
-    async def _question(self, candidate: Candidate) -> Keyed:
-        spec, plan = self._shared.job.spec, self._shared.plan
-        own = () if spec.match is None else (spec.match,)
-        read = await self._target.read_with_matches(candidate.path, (plan.matches if plan is not None else ()) or own)
-        file = FileQuestion(
-            path=candidate.path,
-            data=read.content,
-            prompt=spec.prompt,
-            job_type=spec.type,
-            model=self._shared.model,
-            plan=plan,
-            mode=candidate.mode,
-            matches=read.matches,
-            conventions=self._conventions,
-            allow_paths=spec.allow_paths,
-            protect_paths=spec.protect_paths,
-        )
-        return Keyed(key=question_key(file), file=file)
-
-    async def _groups(self, questions: Sequence[Keyed]) -> list[Group]:
-        """A cap on each file's cost leaves every file to itself."""
-        plan, spec = self._shared.plan, self._shared.job.spec
-        if plan is None or plan.extent is Extent.FILE or spec.max_file_cost_microusd is not None:
-            return [(question,) for question in questions]
-        sizes = [await asyncio.to_thread(_characters, question.file) for question in questions]
-        return list(group_files(questions, sizes))
 
     async def _answer_after_others(self, question: Keyed) -> None:
         """Another file of this worker with the very same question is on its way: its answer is ours, too."""
@@ -279,20 +223,10 @@ async def _answers(claude: Claude, group: Group, target: RepositoryProcess) -> A
     if len(group) == 1:
         yield group[0], await edit_file(claude, group[0].file, target)
         return
-    files = [Together(question=question.file, view=await _view(question.file)) for question in group]
+    files = [Together(question=question.file, view=await first_view_of(question.file)) for question in group]
     async with aclosing(edit_together(claude, files, target)) as answers:
         async for number, answer in answers:
             yield group[number], answer
-
-
-async def _view(file: FileQuestion) -> View:
-    text = read_text(file.data)
-    return await asyncio.to_thread(view_of, file, "" if text is None else text.shown)
-
-
-def _characters(file: FileQuestion) -> int:
-    text = read_text(file.data)
-    return 0 if text is None else view_of(file, text.shown).characters
 
 
 def _meanwhile(error: CodyError) -> Failure:
