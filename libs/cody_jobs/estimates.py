@@ -1,4 +1,4 @@
-"""What a job would ask, and what that would cost, before anything is asked."""
+"""What would be asked, and what that would cost, before anything is asked."""
 
 from msgspec import Struct
 
@@ -16,34 +16,33 @@ class Range(Struct, frozen=True, kw_only=True):
 
 class RepositoryEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
     """`candidates` are files that would be asked about, `matches` what was found in them; `known` are files more whose
-    answer is known, and costs nothing. Tokens are input and output of all calls, caches included."""
+    answer is known, and costs nothing. Tokens are input and output of all `calls`, caches included. `counted`: the API
+    has counted the tokens of some files; otherwise they follow from bytes alone. `notes` say what it leaves out."""
 
     repository: str
+    model: str
     candidates: int
     known: int
     matches: int
-    input_tokens: Range
-    output_tokens: Range
-    cost_microusd: Range
-
-
-class Estimate(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`counted`: tokens were counted by the API for some of the files; otherwise they follow from bytes alone."""
-
-    model: str
     counted: bool
-    repositories: tuple[RepositoryEstimate, ...]
+    calls: Range
     input_tokens: Range
     output_tokens: Range
     cost_microusd: Range
+    notes: tuple[str, ...] = ()
 
 
-def sum_up(model: str, repositories: tuple[RepositoryEstimate, ...], *, counted: bool) -> Estimate:
-    return Estimate(
-        model=model,
-        counted=counted,
-        repositories=repositories,
-        input_tokens=sum((one.input_tokens for one in repositories), Range()),
-        output_tokens=sum((one.output_tokens for one in repositories), Range()),
-        cost_microusd=sum((one.cost_microusd for one in repositories), Range()),
-    )
+class JobEstimate(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The sum over the `repositories` (how many) that have an estimate. `model` is None where there is none, `counted`
+    where all that is asked rests on counted tokens."""
+
+    model: str | None = None
+    repositories: int = 0
+    candidates: int = 0
+    known: int = 0
+    matches: int = 0
+    counted: bool = False
+    calls: Range = Range()
+    input_tokens: Range = Range()
+    output_tokens: Range = Range()
+    cost_microusd: Range = Range()

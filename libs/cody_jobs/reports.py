@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from cody_jobs.estimates import RepositoryEstimate
 from cody_jobs.verdicts import Verdict
 
 REMAINING_SHOWN = 200
@@ -47,21 +48,15 @@ class Facts(Struct, frozen=True, kw_only=True, rename="camel"):
     matches: int = 0
 
 
-class Estimate(Struct, frozen=True, kw_only=True, rename="camel"):
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_microusd: int = 0
-
-
 class RunReport(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`remaining` is None where the plan has no completion query, or no file was a candidate."""
+    """`remaining` is None where the plan has no completion query, or no file was a candidate; only a dry run has an
+    `estimate`."""
 
     remaining: Remaining | None = None
     checks: tuple[CheckResult, ...] = ()
     verdict: Verdict | None = None
     facts: Facts | None = None
-    estimate: Estimate | None = None
+    estimate: RepositoryEstimate | None = None
 
 
 class RepositoryReport(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,12 +7,13 @@ from functools import partial
 from uuid import uuid4
 
 from cody_backends.postgres.database import Database
+from cody_backends.postgres.results import estimates, forget, look, patches, plans, reports
 from cody_backends.postgres.results import events as feed
-from cody_backends.postgres.results import forget, look, patches, plans, reports
 from cody_backends.postgres.results import record as recording
 from cody_backends.postgres.results import spans as tracing
 from cody_backends.postgres.results.spans import SpanBounds
 from cody_jobs.diff_groups import DiffFacts, diff_group
+from cody_jobs.estimates import JobEstimate, RepositoryEstimate
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
@@ -112,6 +113,14 @@ class PostgresResultStore:
         return await self._database.run_statement(
             partial(reports.list_reports, job_id=job_id, limit=limit, cursor=cursor)
         )
+
+    async def find_estimates(self, job_id: str, repositories: Sequence[str]) -> dict[str, RepositoryEstimate]:
+        return await self._database.run_statement(
+            partial(estimates.find_estimates, job_id=job_id, repositories=repositories)
+        )
+
+    async def sum_estimates(self, job_id: str) -> JobEstimate:
+        return await self._database.run_statement(partial(estimates.sum_estimates, job_id=job_id))
 
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals:
         return await self._database.run_statement(partial(look.usage, job_id=job_id, repository=repository))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from cody_jobs.diff_groups import DiffFacts
+from cody_jobs.estimates import JobEstimate, RepositoryEstimate
 from cody_jobs.events import Event, EventBody
 from cody_jobs.models import Page
 from cody_jobs.outcomes import ClaudeThread, FileRecord, FileResult, KnownOutcome, RunPatch, UsageTotals
@@ -97,6 +98,14 @@ class ResultStore(Protocol):
 
     async def list_reports(self, job_id: str, *, limit: int, cursor: str | None) -> Page[RepositoryReport]:
         """By repository."""
+        ...
+
+    async def find_estimates(self, job_id: str, repositories: Sequence[str]) -> dict[str, RepositoryEstimate]:
+        """Those that the reports of these runs have."""
+        ...
+
+    async def sum_estimates(self, job_id: str) -> JobEstimate:
+        """Of all runs of the job; nothing but zeros where none has an estimate."""
         ...
 
     async def usage(self, job_id: str, repository: str | None = None) -> UsageTotals: ...

@@ -1,4 +1,4 @@
-"""Guess what a repository would cost from what is known without asking: its candidates, their bytes and matches.
+"""Guess what a repository would cost from what is known without asking: the requests, their bytes and matches.
 
 Three guesses are made, with the numbers below: a good day, an ordinary one, a bad one. Source code has three to four
 bytes to a token; `benchmarks/` and the usage of real jobs are where better numbers come from.
@@ -10,93 +10,132 @@ from msgspec import Struct
 
 from cody_jobs.estimates import Range, RepositoryEstimate
 from cody_worker.claude.prices import Prices, TokenCounts
-
-_SMALLEST_CACHED_PREFIX = 1_024
-"""Tokens; a shorter beginning is not kept in the cache by most models."""
+from cody_worker.edit.warm_cache import shortest_cached
 
 
-class FileFacts(Struct, frozen=True, kw_only=True):
-    """`size` is how many bytes of it would be sent: all, or the surroundings of its matches."""
+class RequestFacts(Struct, frozen=True, kw_only=True):
+    """One request about `files` files, in which the plan has so many `matches`. `size` are its bytes behind what all
+    requests begin with."""
 
     size: int
-    matches: int
+    files: int = 1
+    matches: int = 0
 
 
 class Asking(Struct, frozen=True, kw_only=True):
-    """How files are asked about: `prefix` are the bytes that all requests begin with (instructions, tools, plan). What
-    the API has counted for some files, in tokens for each byte, goes for all."""
+    """How files are asked about: `prefix` are the bytes that all requests begin with (instructions, tools, plan), of
+    which nobody has sent the last `cold` ones before. What the API has counted for some prompts, in tokens for each
+    byte, goes for all. `judge` are the bytes of what the judge is asked, without the diff; None: it is not asked."""
 
     model: str
     prefix: int
+    cold: int
     tokens_per_byte: float | None = None
     batch: bool = False
+    judge: int | None = None
 
 
 class _Guess(Struct, frozen=True, kw_only=True):
-    """Calls for each file, and output tokens for each call: some for the reply as such (thinking too), some for each
-    match. `cached`: the part of the prefixes that is read from the cache."""
+    """`calls` for each request. Output tokens: some for each reply (thinking too), each file and each match. `cached`:
+    the part of what was sent before that is read from the cache; `cold`: the part of what was not that is new to the
+    cache all the same, as workers do not know of each other. `judged` are calls of the judge."""
 
     tokens_per_byte: float
     counted: float
     calls: float
     reply: int
+    file: int
     match: int
     cached: float
+    cold: float
+    judged: int
 
 
-_LOW = _Guess(tokens_per_byte=0.24, counted=0.97, calls=1.0, reply=150, match=40, cached=1.0)
-_EXPECTED = _Guess(tokens_per_byte=0.3, counted=1.0, calls=1.1, reply=400, match=100, cached=0.95)
-_HIGH = _Guess(tokens_per_byte=0.45, counted=1.1, calls=2.0, reply=2_000, match=300, cached=0.0)
+_LOW = _Guess(tokens_per_byte=0.24, counted=0.97, calls=1.0, reply=0, file=30, match=10, cached=1.0, cold=0.0, judged=0)
+_EXPECTED = _Guess(
+    tokens_per_byte=0.3, counted=1.0, calls=1.1, reply=250, file=150, match=100, cached=0.95, cold=1.0, judged=1
+)
+_HIGH = _Guess(
+    tokens_per_byte=0.45, counted=1.1, calls=2.0, reply=1_500, file=500, match=300, cached=0.0, cold=1.0, judged=1
+)
+_DIFF_TOKENS_OF_MATCH = 80
+"""A hunk's head and the lines around a change, in what the judge is shown."""
 
 
 class _Guessed(Struct, frozen=True, kw_only=True):
+    calls: int
     input_tokens: int
     output_tokens: int
     cost: int
 
 
 def estimate_repository(
-    repository: str, files: Sequence[FileFacts], asking: Asking, prices: Prices, *, known: int = 0
+    repository: str,
+    requests: Sequence[RequestFacts],
+    asking: Asking,
+    prices: Prices,
+    *,
+    known: int = 0,
+    notes: Sequence[str] = (),
 ) -> RepositoryEstimate:
-    """`files` are those that nobody has asked about yet, `known` how many others there are."""
-    guessed = [_guess(files, asking, prices, guess) for guess in (_LOW, _EXPECTED, _HIGH)]
+    """`requests` are about files that nobody has asked about yet; `known` is how many others there are."""
+    guessed = [_guess(requests, asking, prices, guess, known=known) for guess in (_LOW, _EXPECTED, _HIGH)]
     return RepositoryEstimate(
         repository=repository,
-        candidates=len(files),
+        model=asking.model,
+        candidates=sum(request.files for request in requests),
         known=known,
-        matches=sum(file.matches for file in files),
+        matches=sum(request.matches for request in requests),
+        counted=asking.tokens_per_byte is not None,
+        calls=_range([one.calls for one in guessed]),
         input_tokens=_range([one.input_tokens for one in guessed]),
         output_tokens=_range([one.output_tokens for one in guessed]),
         cost_microusd=_range([one.cost for one in guessed]),
+        notes=tuple(notes),
     )
 
 
-def _guess(files: Sequence[FileFacts], asking: Asking, prices: Prices, guess: _Guess) -> _Guessed:
+def _guess(requests: Sequence[RequestFacts], asking: Asking, prices: Prices, guess: _Guess, *, known: int) -> _Guessed:
     """Prompts are priced one by one: a long one may have a price of its own."""
     ratio = guess.tokens_per_byte if asking.tokens_per_byte is None else asking.tokens_per_byte * guess.counted
-    prefix = round(asking.prefix * ratio)
-    prompt, output, cost = 0.0, 0.0, 0.0
-    for number, file in enumerate(files):
-        tokens = _call(prefix, round(file.size * ratio), file, guess, first=number == 0, hour=asking.batch)
+    calls, prompt, output, cost = 0.0, 0.0, 0.0, 0.0
+    for number, request in enumerate(requests):
+        tokens = _call(request, asking, guess, ratio, first=number == 0)
+        calls += guess.calls
         prompt += tokens.prompt * guess.calls
         output += tokens.output * guess.calls
         cost += prices.cost(asking.model, tokens, batch=asking.batch) * guess.calls
-    return _Guessed(input_tokens=round(prompt), output_tokens=round(output), cost=round(cost))
+    if asking.judge is not None and (requests or known):
+        verdict = _verdict(requests, asking.judge * ratio, guess)
+        calls += guess.judged
+        prompt += verdict.prompt * guess.judged
+        output += verdict.output * guess.judged
+        cost += prices.cost(asking.model, verdict, batch=asking.batch) * guess.judged
+    return _Guessed(calls=round(calls), input_tokens=round(prompt), output_tokens=round(output), cost=round(cost))
 
 
-def _call(prefix: int, own: int, file: FileFacts, guess: _Guess, *, first: bool, hour: bool) -> TokenCounts:
-    output = guess.reply + guess.match * max(1, file.matches)
-    if prefix < _SMALLEST_CACHED_PREFIX:
+def _call(request: RequestFacts, asking: Asking, guess: _Guess, ratio: float, *, first: bool) -> TokenCounts:
+    output = guess.reply + guess.file * request.files + guess.match * max(request.files, request.matches)
+    prefix, own = round(asking.prefix * ratio), round(request.size * ratio)
+    if prefix < shortest_cached(asking.model):
         return TokenCounts(input=prefix + own, cache_creation=0, cache_read=0, output=output)
-    read = 0 if first else round(prefix * guess.cached)
+    cold = round(asking.cold * ratio * guess.cold) if first else 0
+    read = round((prefix - cold) * guess.cached)
     written = prefix - read
     return TokenCounts(
         input=own,
         cache_creation=written,
-        cache_creation_hour=written if hour else 0,
+        cache_creation_hour=written if asking.batch else 0,
         cache_read=read,
         output=output,
     )
+
+
+def _verdict(requests: Sequence[RequestFacts], asked: float, guess: _Guess) -> TokenCounts:
+    """The diff has what Claude has written, and what is around it."""
+    changes = sum(max(request.files, request.matches) for request in requests)
+    diff = changes * (guess.match + _DIFF_TOKENS_OF_MATCH)
+    return TokenCounts(input=round(asked) + diff, cache_creation=0, cache_read=0, output=guess.reply + guess.file)
 
 
 def _range(guessed: Sequence[int]) -> Range:

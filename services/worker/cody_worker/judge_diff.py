@@ -43,14 +43,8 @@ def shows_whole(diff: bytes) -> bool:
 
 async def judge_diff(claude: Claude, *, model: str, prompt: str, diff: bytes) -> Judgement:
     """Raises `NoMoreAnswers` only."""
-    shown, shown_whole = _cut(diff)
-    messages = _messages(prompt, shown, shown_whole=shown_whole)
-    request = ClaudeRequest(
-        model=model,
-        messages=messages,
-        tools=_TOOLS,
-        max_output_tokens=min(_MOST_OUTPUT_TOKENS, claude.max_output_tokens),
-    )
+    request = judge_request(model, prompt, diff, limit=claude.max_output_tokens)
+    messages = request.messages
     try:
         reply = await claude.ask(request)
     except NoMoreAnswers:
@@ -66,9 +60,19 @@ async def judge_diff(claude: Claude, *, model: str, prompt: str, diff: bytes) ->
         meets=read.meets,
         reason=read.reason.strip(),
         doubts=tuple(Doubt(path=doubt.path, text=doubt.text) for doubt in read.doubts),
-        shown_whole=shown_whole,
+        shown_whole=shows_whole(diff),
     )
     return Judgement(verdict=verdict, calls=reply.calls, thread=thread)
+
+
+def judge_request(model: str, prompt: str, diff: bytes, *, limit: int) -> ClaudeRequest:
+    shown, shown_whole = _cut(diff)
+    return ClaudeRequest(
+        model=model,
+        messages=_messages(prompt, shown, shown_whole=shown_whole),
+        tools=_TOOLS,
+        max_output_tokens=min(_MOST_OUTPUT_TOKENS, limit),
+    )
 
 
 def _without(trouble: str, calls: tuple[CallUsage, ...], thread: ClaudeThread) -> Judgement:

@@ -15,12 +15,13 @@ _report = msgspec.json.Decoder(RunReport)
 async def put_report(connection: Connection, *, job_id: str, repository: str, report: RunReport) -> None:
     await connection.execute(
         """
-        INSERT INTO run_reports (job_id, repository, report) VALUES ($1, $2, $3)
-        ON CONFLICT (job_id, repository) DO UPDATE SET report = excluded.report
+        INSERT INTO run_reports (job_id, repository, report, estimate) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (job_id, repository) DO UPDATE SET report = excluded.report, estimate = excluded.estimate
         """,
         job_id,
         repository,
         report,
+        report.estimate,
     )
 
 

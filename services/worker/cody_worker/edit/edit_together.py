@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from cody_jobs.errors import JobFailed
 from cody_jobs.outcomes import CallUsage, ClaudeThread, ThreadMessage
-from cody_worker.claude import Claude, ClaudeFailed, ClaudeReply, NoMoreAnswers, StopReason
+from cody_worker.claude import Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers, StopReason
 from cody_worker.claude.edit_protocol import ShownFile, opening, said
 from cody_worker.claude.problem import Problem
 from cody_worker.claude.read_reply import Looks, Said, read_reply
@@ -15,6 +15,7 @@ from cody_worker.edit.change import Changed
 from cody_worker.edit.conversation import Told, judge, request
 from cody_worker.edit.look_around import Lookable, LookAround
 from cody_worker.edit.question import FileQuestion
+from cody_worker.edit.questions import first_view_of
 from cody_worker.edit_file import FileAnswer, edit_file
 from cody_worker.windows import View
 
@@ -45,6 +46,18 @@ async def edit_together(
         calls = ()
 
 
+async def together(question: FileQuestion) -> Together:
+    """The file, as it is shown at first."""
+    return Together(question=question, view=await first_view_of(question))
+
+
+def first_request(files: Sequence[Together], limit: int) -> ClaudeRequest:
+    """Also about a single file."""
+    question = files[0].question
+    messages = opening(question.task, [ShownFile(path=file.question.path, view=file.view) for file in files])
+    return request(question, messages, limit)
+
+
 class _Asked(Struct, frozen=True, kw_only=True):
     said: dict[str, Said]
     messages: tuple[ThreadMessage, ...]
@@ -52,10 +65,10 @@ class _Asked(Struct, frozen=True, kw_only=True):
 
 
 async def _ask_all(claude: Claude, files: Sequence[Together]) -> _Asked:
-    task, question = files[0].question.task, files[0].question
-    messages = opening(task, [ShownFile(path=file.question.path, view=file.view) for file in files])
+    asked = first_request(files, claude.max_output_tokens)
+    messages = asked.messages
     try:
-        reply = await claude.ask(request(question, messages, claude.max_output_tokens))
+        reply = await claude.ask(asked)
     except NoMoreAnswers:
         raise
     except JobFailed as error:

@@ -11,18 +11,17 @@ from opentelemetry.trace import Span
 
 from cody_jobs.errors import CodyError, JobFailed
 from cody_jobs.models import Failure, FailureCode, Job
-from cody_jobs.outcomes import Answered, Edited, FileOutcome, FileRecord, GaveUp, KnownOutcome
+from cody_jobs.outcomes import FileOutcome, FileRecord, GaveUp, KnownOutcome
 from cody_jobs.plan import Plan
 from cody_jobs.ports import ResultStore
 from cody_runtime import names
 from cody_runtime.telemetry import get_tracer
 from cody_worker.claude import Claude, NoMoreAnswers
 from cody_worker.claude.edit_protocol import stable_bytes
-from cody_worker.edit.change import Changed, change_of
-from cody_worker.edit.edit_together import Together, edit_together
-from cody_worker.edit.look_around import is_still_so
+from cody_worker.edit.edit_together import edit_together, together
+from cody_worker.edit.known_answer import stages_of
 from cody_worker.edit.question import FileQuestion
-from cody_worker.edit.questions import AT_ONCE, Group, Keyed, Questions, first_view_of
+from cody_worker.edit.questions import AT_ONCE, Group, Keyed, Questions
 from cody_worker.edit.tally import Tally
 from cody_worker.edit.warm_cache import AnnouncingClaude, WarmCache
 from cody_worker.edit_file import FileAnswer, edit_file
@@ -180,7 +179,7 @@ class RepositoryFiles:
 
     async def _reuse(self, question: Keyed, known: KnownOutcome) -> bool:
         """False where it does not hold any more: what it rests on has changed, or a guard has become stricter."""
-        stages = await self._stages_again(question.file, known.outcome)
+        stages = await stages_of(self._target, question.file, known.outcome)
         if stages is None or await self._stage(known.outcome, stages) is not known.outcome:
             return False
         record = replace(self._empty_record(question, known.outcome), reused_from=known.job_id)
@@ -188,15 +187,6 @@ class RepositoryFiles:
         self._count(known.outcome)
         self.tally.add(question.file.path, known.outcome, reused=True)
         return True
-
-    async def _stages_again(self, file: FileQuestion, outcome: Answered) -> tuple[FileStage, ...] | None:
-        for seen in outcome.seen:
-            if not await is_still_so(self._target, seen):
-                return None
-        if not isinstance(outcome, Edited):
-            return ()
-        changed = await asyncio.to_thread(change_of, file, outcome)
-        return changed.stages if isinstance(changed, Changed) else None
 
     async def _record(self, question: Keyed, outcome: FileOutcome, answer: FileAnswer) -> None:
         record = replace(self._empty_record(question, outcome), calls=answer.calls, thread=answer.thread)
@@ -223,7 +213,7 @@ async def _answers(claude: Claude, group: Group, target: RepositoryProcess) -> A
     if len(group) == 1:
         yield group[0], await edit_file(claude, group[0].file, target)
         return
-    files = [Together(question=question.file, view=await first_view_of(question.file)) for question in group]
+    files = [await together(question.file) for question in group]
     async with aclosing(edit_together(claude, files, target)) as answers:
         async for number, answer in answers:
             yield group[number], answer

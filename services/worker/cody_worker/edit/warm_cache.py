@@ -29,7 +29,7 @@ class WarmCache:
     async def sharing(self, model: str, prefix: bytes) -> AsyncGenerator[asyncio.Event | None]:
         """Whoever comes first gets an event, to be set when the answer begins; all others wait for that, or for the
         first one's end."""
-        if len(prefix) // _CHARACTERS_PER_TOKEN < _shortest(model):
+        if len(prefix) // _CHARACTERS_PER_TOKEN < shortest_cached(model):
             yield None
             return
         begun = self._begun.get((model, prefix))
@@ -59,5 +59,6 @@ class AnnouncingClaude:
         return await self._claude.ask(replace(request, on_begin=self._begun.set))
 
 
-def _shortest(model: str) -> int:
+def shortest_cached(model: str) -> int:
+    """In tokens."""
     return next((tokens for name, tokens in _MINIMUM if name in model), _SMALLEST)

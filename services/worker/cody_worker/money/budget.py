@@ -5,7 +5,7 @@ what it has cost takes the reservation's place. So no cap is passed, however man
 is reserved comes back: a call that would fit without it waits.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import CallUsage
 from cody_jobs.ports.money_store import CapLevel, CapReached, Caps, MoneyStore, Reserved
 from cody_worker.claude import BrokeOff, Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, StopReason
+from cody_worker.claude.count_tokens import CountTokens
 from cody_worker.claude.prices import Prices
 from cody_worker.money.prompt_size import most_of_counted, most_prompt_tokens
 from cody_worker.money.purse import Account, Line, Purse, Waiting
@@ -21,9 +22,6 @@ from cody_worker.money.purse import Account, Line, Purse, Waiting
 LEAST_OUTPUT_TOKENS = 2_048
 """A reply that may not be longer than that would mostly be cut off, and be paid for in vain."""
 _ATTEMPTS = 5
-
-CountTokens = Callable[[ClaudeRequest], Awaitable[int | None]]
-"""How many tokens a request's prompt has, as far as that can be found out."""
 
 
 class JobCapReached(ClaudeFailed):

@@ -9,8 +9,12 @@ _COUNT_MARGIN = 1.02
 
 def most_prompt_tokens(request: ClaudeRequest) -> int:
     """No token is shorter than a byte. Code has three or four bytes in one, but a file may be anything."""
-    messages = sum(len(bytes(message.content)) for message in request.messages)
-    return messages + len(bytes(request.tools)) + _UNSEEN_TOKENS
+    return prompt_bytes(request) + _UNSEEN_TOKENS
+
+
+def prompt_bytes(request: ClaudeRequest) -> int:
+    """As they are sent: JSON."""
+    return sum(len(bytes(message.content)) for message in request.messages) + len(bytes(request.tools))
 
 
 def most_of_counted(tokens: int) -> int:

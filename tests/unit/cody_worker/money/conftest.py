@@ -15,9 +15,9 @@ from cody_backends.postgres.money_store import PostgresMoneyStore
 from cody_jobs.outcomes import CallUsage, ThreadMessage
 from cody_jobs.ports.money_store import Caps
 from cody_worker.claude import ClaudeReply, ClaudeRequest, StopReason, TextBlock
+from cody_worker.claude.count_tokens import CountTokens
 from cody_worker.claude.prices import Prices, TokenCounts
 from cody_worker.money import Budget
-from cody_worker.money.budget import CountTokens
 from cody_worker.money.purse import Waiting
 
 JOB, REPOSITORY, MODEL = "job-a", "owner/one", "claude-sonnet-5-5"
