@@ -17,6 +17,7 @@ from cody_jobs.outcomes import CallUsage, ThreadMessage
 from cody_jobs.ports.room_store import RoomLimits, RoomStore
 from cody_runtime.logs import get_logger
 from cody_worker.claude.claude import BrokeOff, Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
+from cody_worker.claude.count_tokens import count_tokens
 from cody_worker.claude.errors import Trouble, TryAgain, headers_of, judge
 from cody_worker.claude.governor.governor import Governor, Place, account_of, open_governor
 from cody_worker.claude.governor.own_room import OwnRoomStore
@@ -131,7 +132,7 @@ class _Setback(Struct, frozen=True, kw_only=True):
 
 
 class _Client:
-    """Implements `Claude`."""
+    """Implements `Claude`, and `CountsTokens`."""
 
     def __init__(
         self,
@@ -165,6 +166,9 @@ class _Client:
             except ClaudeFailed as failure:
                 failure.calls = tuple(paid)
                 raise
+
+    async def count_tokens(self, request: ClaudeRequest) -> int | None:
+        return await count_tokens(self._sdk, request)
 
     async def _ask(self, request: ClaudeRequest, paid: list[CallUsage]) -> ClaudeReply:
         patience = OwnPatience()
