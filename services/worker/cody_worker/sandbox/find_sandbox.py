@@ -25,12 +25,17 @@ log = get_logger(__name__)
 _TRIAL = CommandLimits(seconds=20)
 
 
+_UBUNTU = (
+    "Let bubblewrap make user namespaces: Ubuntu's AppArmor (apparmor_restrict_unprivileged_userns) restricts them"
+)
 _HINTS = (
     ("not installed", "Install it where workers run"),
     (
         "new namespace",
         "Let workers make user namespaces: in a container, by the engine's seccomp profile (no privileges are needed)",
     ),
+    ("uid map", _UBUNTU),
+    ("RTM_NEWADDR", _UBUNTU),
     ("slave", "Let workers mount in their own namespaces: AppArmor's profile for containers forbids it"),
 )
 """By what bubblewrap says when it fails."""

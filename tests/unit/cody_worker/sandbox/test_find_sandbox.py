@@ -74,6 +74,7 @@ async def test_bubblewrap_is_used_as_far_as_it_goes_and_what_is_missing_is_told(
         ("bubblewrap (the program bwrap) is not installed", "Install it"),
         ("bwrap: No permissions to create new namespace, likely because", "seccomp profile"),
         ("bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*", "user namespaces"),
+        ("bwrap: setting up uid map: Permission denied", "apparmor_restrict_unprivileged_userns"),
         ("bwrap: Failed to make / slave: Permission denied", "AppArmor"),
         ("bwrap: anything else", "where bubblewrap works"),
     ],
