@@ -1,0 +1,127 @@
+"""The REST and GraphQL interface: who asks, with which version, within which limits, and who answers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from msgspec import Struct
+
+from cody_stand_ins.github import checks, issues, merge, pulls, repositories, reviews
+from cody_stand_ins.github.call import Call, Found, Route, Routes, ok
+from cody_stand_ins.github.identities import Token
+from cody_stand_ins.github.limits import Limits
+from cody_stand_ins.github.refusal import Refusal, not_found
+from cody_stand_ins.github.request import Answer, Request
+from cody_stand_ins.github.world import World
+
+VERSIONS = ("2022-11-28", "2026-03-10")
+_DROPPED = frozenset({"merge_commit_sha", "assignee"})
+"""What the newer version of the API has no more, in pull requests."""
+_ANONYMOUS = "anonymous"
+
+
+def _nothing() -> None:
+    pass
+
+
+class Facts(Struct, kw_only=True):
+    """What is worth logging about a call. `forgive` gives its cost back."""
+
+    identity: str = _ANONYMOUS
+    content: bool = False
+    limited: bool = False
+    forgive: Callable[[], None] = _nothing
+
+
+class Api:
+    def __init__(self, world: World, limits: Callable[[], Limits]) -> None:
+        self._world = world
+        self._limits = limits
+        self._routes = Routes(_all_routes())
+
+    def answer(self, request: Request) -> tuple[Answer, Facts]:
+        facts = Facts()
+        try:
+            answer = self._answer(request, facts)
+        except Refusal as refusal:
+            answer = Answer(status=refusal.status, body=refusal.body, headers=refusal.headers)
+        return self._dressed(request, answer, facts), facts
+
+    def _answer(self, request: Request, facts: Facts) -> Answer:
+        _require_user_agent(request)
+        _require_version(request)
+        token = self._token(request)
+        facts.identity = _ANONYMOUS if token is None else token.identity
+        if request.path == "/rate_limit":
+            return ok(self._limits().overview(facts.identity))
+        found = self._routes.find(request.method, request.segments)
+        self._take(request, found, facts)
+        if found is None:
+            raise not_found()
+        return found.route.handler(Call(world=self._world, request=request, token=token, where=found.where))
+
+    def _take(self, request: Request, found: Found | None, facts: Facts) -> None:
+        limits, resource, identity = self._limits(), resource_of(request.path), facts.identity
+        facts.content = found is not None and found.route.content
+        try:
+            limits.take(identity, resource)
+            facts.forgive = lambda: limits.give_back(identity, resource)
+            if facts.content:
+                limits.take_content(identity)
+        except Refusal:
+            facts.limited = True
+            raise
+
+    def _token(self, request: Request) -> Token | None:
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        if not value:
+            return None
+        token = self._world.tokens.get(value)
+        expired = token is not None and token.expires_at is not None and token.expires_at <= self._world.now()
+        if kind.lower() not in {"bearer", "token"} or token is None or expired:
+            raise Refusal(401, "Bad credentials")
+        return token
+
+    def _dressed(self, request: Request, answer: Answer, facts: Facts) -> Answer:
+        version = request.headers.get("x-github-api-version", VERSIONS[0])
+        headers = {
+            "x-github-media-type": "github.v3; format=json",
+            "x-github-api-version-selected": version,
+            **self._limits().headers(facts.identity, resource_of(request.path)),
+            **answer.headers,
+        }
+        body = _newer(answer.body) if version == VERSIONS[1] else answer.body
+        return Answer(status=answer.status, body=body, headers=headers)
+
+
+def resource_of(path: str) -> str:
+    if path == "/search/code":
+        return "code_search"
+    if path.startswith("/search/"):
+        return "search"
+    return "graphql" if path.endswith("/graphql") else "core"
+
+
+def _all_routes() -> Sequence[Route]:
+    return [route for nouns in (repositories, pulls, merge, reviews, issues, checks) for route in nouns.ROUTES]
+
+
+def _require_user_agent(request: Request) -> None:
+    if not request.headers.get("user-agent"):
+        raise Refusal(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent")
+
+
+def _require_version(request: Request) -> None:
+    version = request.headers.get("x-github-api-version", VERSIONS[0])
+    if version not in VERSIONS:
+        raise Refusal(400, f"The API version {version} is not supported: {', '.join(VERSIONS)}")
+
+
+def _newer(body: Any) -> Any:
+    """Without what the newer version has dropped, wherever a pull request stands."""
+    if isinstance(body, list):
+        return [_newer(one) for one in cast("list[Any]", body)]
+    if not isinstance(body, dict):
+        return body
+    shape = cast("dict[str, Any]", body)
+    gone = _DROPPED if "requested_reviewers" in shape else frozenset[str]()
+    return {name: _newer(value) for name, value in shape.items() if name not in gone}

@@ -1,0 +1,148 @@
+"""Setting the stage: accounts, tokens, repositories and their rules."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from cody_stand_ins.github import bare
+from cody_stand_ins.github.identities import Level, Team, Token, User
+from cody_stand_ins.github.records import Milestone, Protection, Repository
+from cody_stand_ins.github.stage import (
+    AddRepository,
+    AddTeam,
+    AddToken,
+    AddUser,
+    ChangeRepository,
+    Forks,
+    Protect,
+)
+from cody_stand_ins.github.world import World
+
+_FIELDS = {"private", "archived", "disabled", "allowForking", "allowAutoMerge", "size", "description", "defaultBranch"}
+_SNAKE = {
+    "allowForking": "allow_forking",
+    "allowAutoMerge": "allow_auto_merge",
+    "defaultBranch": "default_branch",
+    "deleteBranchOnMerge": "delete_branch_on_merge",
+}
+
+
+def add_user(world: World, wish: AddUser) -> None:
+    key = wish.login.lower()
+    old = world.users.get(key)
+    number = world.new_id() if old is None else old.id
+    world.users[key] = User(id=number, login=wish.login, kind=wish.kind, email=wish.email, created_at=world.now())
+
+
+def add_team(world: World, wish: AddTeam) -> None:
+    team = Team(id=world.new_id(), organization=wish.organization, slug=wish.slug, members=list(wish.members))
+    world.teams[wish.organization.lower(), wish.slug] = team
+
+
+def add_token(world: World, wish: AddToken) -> None:
+    user = world.user(wish.login)
+    names = None if wish.repositories is None else frozenset(name.lower() for name in wish.repositories)
+    world.tokens[wish.value] = Token(
+        value=wish.value,
+        login=user.login,
+        identity=user.login,
+        scopes=wish.scopes if wish.permissions is None else (),
+        permissions=wish.permissions,
+        repositories=names,
+        expires_at=None if wish.lasts is None else world.now() + timedelta(seconds=wish.lasts),
+    )
+
+
+def add_repository(world: World, wish: AddRepository) -> None:
+    owner, _, name = wish.name.partition("/")
+    world.user(owner)
+    made = Repository(
+        id=world.new_id(),
+        owner=owner,
+        name=name,
+        path=world.folder / owner / f"{name}.git",
+        created_at=world.now(),
+        pushed_at=world.now(),
+        private=wish.private,
+        default_branch=wish.default_branch,
+        description=wish.description,
+        archived=wish.archived,
+        disabled=wish.disabled,
+        allow_forking=wish.allow_forking,
+        allow_auto_merge=wish.allow_auto_merge,
+        delete_branch_on_merge=wish.delete_branch_on_merge,
+        topics=wish.topics,
+        size=wish.size,
+        levels=_levels(wish.levels),
+    )
+    _fill(world, made, wish)
+    world.repositories[made.key] = made
+
+
+def change_repository(world: World, wish: ChangeRepository) -> None:
+    repository = world.repository(wish.name)
+    for name, value in wish.changes.items():
+        _change(repository, name, value)
+    if wish.moved_to is not None:
+        _move(world, repository, wish.moved_to)
+
+
+def protect(world: World, wish: Protect) -> None:
+    rules = world.repository(wish.name).protections
+    if wish.rules is None:
+        rules.pop(wish.branch, None)
+        return
+    rules[wish.branch] = msgspec.convert(wish.rules, Protection)
+
+
+def set_forks(world: World, wish: Forks) -> None:
+    world.fork_polls = wish.polls
+
+
+def _fill(world: World, made: Repository, wish: AddRepository) -> None:
+    bare.make_bare(made.path, wish.source, wish.default_branch)
+    if wish.files is not None:
+        files = {path: text.encode() for path, text in wish.files.items()}
+        bare.commit_files(
+            made.path,
+            wish.default_branch,
+            files,
+            message="The first commit",
+            author=world.author(made.owner),
+            parent=bare.branch_head(made.path, wish.default_branch),
+        )
+    for number, title in enumerate(wish.milestones, start=1):
+        made.milestones[number] = Milestone(id=world.new_id(), number=number, title=title, created_at=world.now())
+
+
+def _levels(wished: Mapping[str, str]) -> dict[str, Level]:
+    return {login.lower(): Level[level.upper()] for login, level in wished.items()}
+
+
+def _change(repository: Repository, name: str, value: Any) -> None:
+    if name == "levels":
+        repository.levels = _levels(value)
+    elif name == "topics":
+        repository.topics = tuple(value)
+    elif name in _FIELDS | _SNAKE.keys():
+        setattr(repository, _SNAKE.get(name, name), value)
+    else:
+        raise ValueError(f"a repository has no {name} to change")
+
+
+def _move(world: World, repository: Repository, full_name: str) -> None:
+    """Its old names lead to the new one from now on; the folder stays."""
+    old = repository.key
+    del world.repositories[old]
+    repository.owner, _, repository.name = full_name.partition("/")
+    world.repositories[repository.key] = repository
+    world.moved = {
+        **{name: repository.key if at == old else at for name, at in world.moved.items()},
+        old: repository.key,
+    }
+    for other in world.repositories.values():
+        other.parent = repository.key if other.parent == old else other.parent
+        for pull in other.pulls.values():
+            pull.head = repository.key if pull.head == old else pull.head
