@@ -50,11 +50,6 @@ UNSEEN: Mapping[FaultKind, str] = {
     FaultKind.INJECTED_CODE: "code that needs no address, secret or package from elsewhere looks like any other code",
 }
 """What no guard can see in a diff alone, and why."""
-NOT_YET: Mapping[FaultKind, str] = {
-    FaultKind.REFORMATTED: "blank lines that come between all others are no white space to the guard",
-    FaultKind.RESTYLED: "other quotes are a change like others, where a file is too short for it to be too large",
-}
-"""What is still let through, and a better guard could hold back."""
 FILES_OF_A_KIND = 20
 
 
@@ -82,18 +77,12 @@ async def test_what_is_answered_well_is_done(seen: Seen) -> None:
     assert good.after == {path: right(path, data) for path, data in good.before.items()}
 
 
-KINDS = [
-    pytest.param(kind, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[kind]) if kind in NOT_YET else ())
-    for kind in CODES
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CODES)
 async def test_nothing_wrong_reaches_a_patch(seen: Seen, kind: FaultKind) -> None:
     assert wrong_files(seen.judged[kind]) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CODES)
 async def test_a_file_that_is_never_answered_well_fails_with_its_code(seen: Seen, kind: FaultKind) -> None:
     judged = seen.judged[kind]
     hopeless = [path for path in judged.before if seen.claude.is_hopeless(path)]
@@ -106,10 +95,9 @@ async def test_a_file_that_is_never_answered_well_fails_with_its_code(seen: Seen
 
 
 async def test_none_of_five_hundred_bad_replies_ends_in_a_green_run(seen: Seen) -> None:
-    """Of the kinds that are not said above to be let through; each file's first reply is bad."""
-    held = [kind for kind in CODES if kind not in NOT_YET]
-    assert seen.claude.bad_replies >= len(held) * FILES_OF_A_KIND >= 500
-    assert [path for kind in held for path in wrong_files(seen.judged[kind])] == []
+    """Of the kinds that a guard can see; each file's first reply is bad."""
+    assert seen.claude.bad_replies >= len(CODES) * FILES_OF_A_KIND >= 500
+    assert [path for kind in CODES for path in wrong_files(seen.judged[kind])] == []
 
 
 @pytest.mark.parametrize("kind", UNSEEN)

@@ -67,6 +67,7 @@ def guard_rules(question: FileQuestion) -> GuardRules:
         allow_paths=question.allow_paths,
         job_type=question.job_type,
         prompt=question.prompt,
+        plan=question.plan.change if question.plan is not None else "",
         example=None if example is None else (example.before, example.after),
         matches=len(question.matches) or None,
     )

@@ -1,7 +1,7 @@
 """The lines that are new and those that are gone, in time that grows with the file and not with its square."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -24,6 +24,13 @@ class ChangedLines(Struct, frozen=True, kw_only=True):
     removed: tuple[Line, ...]
 
 
+class Pair(Struct, frozen=True, kw_only=True):
+    """A line before and after, the same but for what does not matter to whoever paired them."""
+
+    old: Line
+    new: Line
+
+
 def changed_lines(before: bytes | None, after: bytes | None) -> ChangedLines | None:
     """None where one of the two is binary."""
     old, new = _text(before), _text(after)
@@ -41,6 +48,20 @@ def different_part(old: str, new: str) -> tuple[int, str, str]:
     end = max(_common(old_lines[start:][::-1], new_lines[start:][::-1]) - _AROUND, 0)
     old_part, new_part = old_lines[start : len(old_lines) - end], new_lines[start : len(new_lines) - end]
     return start, "\n".join(old_part), "\n".join(new_part)
+
+
+def pairs_by(key: Callable[[str], str], removed: Iterable[Line], added: Iterable[Line]) -> list[Pair]:
+    """In the order of `added`, each line once. What has an empty key has no pair."""
+    waiting: defaultdict[str, deque[Line]] = defaultdict(deque)
+    for line in removed:
+        waiting[key(line.text)].append(line)
+    matched = ((line, waiting[key(line.text)]) for line in added if key(line.text))
+    return [Pair(old=old.popleft(), new=line) for line, old in matched if old]
+
+
+def bare(text: str) -> str:
+    """A line without any white space."""
+    return "".join(text.split())
 
 
 def compare(old: str, new: str) -> ChangedLines:

@@ -12,6 +12,7 @@ from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding
 from cody_worker.guards.new_dependency import new_dependencies
 from cody_worker.guards.new_url import new_urls
 from cody_worker.guards.protected_path import protected_path
+from cody_worker.guards.restyled_code import restyled_code
 from cody_worker.guards.unsafe_path import is_link, unsafe_path
 from cody_worker.guards.weakened_tests import weakened_tests
 from cody_worker.guards.whitespace_churn import whitespace_churn
@@ -44,7 +45,8 @@ def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[
     yield _found(_syntax(change, lines.after))
     yield elided_code(lines, change.path)
     yield weakened_tests(change, lines)
-    yield _found(whitespace_churn(lines, rules.prompt))
+    yield _found(whitespace_churn(lines, rules))
+    yield _found(restyled_code(lines, change.path, rules))
     yield _found(change_too_large(lines, rules.example, rules.matches))
     yield new_dependencies(change.path, lines, rules)
     yield added_secrets(lines, change.path)

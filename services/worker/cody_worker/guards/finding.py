@@ -28,6 +28,7 @@ class GuardName(StrEnum):
     SECRET_ADDED = "secret_added"  # noqa: S105 (a name)
     CONTROL_CHARACTERS = "control_characters"
     NEW_URL = "new_url"
+    RESTYLED_CODE = "restyled_code"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -51,13 +52,15 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class GuardRules(Struct, frozen=True, kw_only=True):
-    """`protect` and `allow_paths` are gitignore-style patterns; what is allowed is not protected. `example` is old and
-    new text of one place as the plan would change it, `matches` the number of such places in the file."""
+    """`protect` and `allow_paths` are gitignore-style patterns; what is allowed is not protected. `plan` is what
+    the plan says of the change, `example` old and new text of one place as it would change it, `matches` the number of
+    such places in the file."""
 
     protect: tuple[str, ...] = ()
     allow_paths: tuple[str, ...] = ()
     job_type: JobType
     prompt: str
+    plan: str = ""
     example: tuple[str, str] | None = None
     matches: int | None = None
 
