@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from cody_backends.settings import OPERATION_PATIENCE, BackendFamily, BackendSettings
 from cody_jobs.ports import JobStore, ResultStore, RoomStore, TokenStore, WorkQueue
+from cody_jobs.ports.batch_store import BatchStore
 from cody_jobs.ports.money_store import MoneyStore
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Backends(Struct, frozen=True, kw_only=True):
     tokens: TokenStore
     rooms: RoomStore
     money: MoneyStore
+    batches: BatchStore
 
 
 @asynccontextmanager
@@ -30,10 +32,11 @@ async def open_backends(
     """Connect (and start the embedded server, apply migrations) and close at the end. What does not answer is waited
     for, `patience` seconds at first and `operation_patience` seconds by each operation later.
 
-    Results, tokens, room and money are always in PostgreSQL; all that is there shares one small connection pool, as
-    connections are few. Raises `Unavailable` when something cannot be reached, `SettingsError` when a setting is the
-    reason.
+    Results, tokens, room, money and batches are always in PostgreSQL; all that is there shares one small connection
+    pool, as connections are few. Raises `Unavailable` when something cannot be reached, `SettingsError` when a setting
+    is the reason.
     """
+    from cody_backends.postgres.batch_store import PostgresBatchStore
     from cody_backends.postgres.money_store import PostgresMoneyStore
     from cody_backends.postgres.open_database import open_database
     from cody_backends.postgres.result_store import PostgresResultStore
@@ -51,6 +54,7 @@ async def open_backends(
             tokens=PostgresTokenStore(database),
             rooms=PostgresRoomStore(database),
             money=PostgresMoneyStore(database),
+            batches=PostgresBatchStore(database),
         )
 
 

@@ -98,6 +98,23 @@ class FileDone(Struct, frozen=True, kw_only=True, tag="file_done", tag_field="ki
     cost_microusd: int
 
 
+class BatchSent(Struct, frozen=True, kw_only=True, tag="batch_sent", tag_field="kind", rename="camel"):
+    """Of a job in the economy lane: so many requests are on their way, and may take a day."""
+
+    batch_id: str
+    requests: int
+
+
+class BatchEnded(Struct, frozen=True, kw_only=True, tag="batch_ended", tag_field="kind", rename="camel"):
+    """What has no answer (expired, canceled, or failed on Claude's side) is asked again."""
+
+    batch_id: str
+    succeeded: int
+    errored: int
+    canceled: int
+    expired: int
+
+
 class RunReturned(Struct, frozen=True, kw_only=True, tag="run_returned", tag_field="kind", rename="camel"):
     """The run went back to the queue: its worker stopped early, died or went silent."""
 
@@ -144,6 +161,8 @@ EventBody = (
     | RunStarted
     | FilesChosen
     | FileDone
+    | BatchSent
+    | BatchEnded
     | RunReturned
     | RunFinished
 )

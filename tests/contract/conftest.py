@@ -56,6 +56,7 @@ _EMPTY = "; ".join(
         "claude_room",
         "money_accounts",
         "money_reservations",
+        "batch_submissions",
     )
 )
 

@@ -3,6 +3,8 @@
 from cody_cli.words import count, dollars
 from cody_jobs.events import (
     ApprovalAwaited,
+    BatchEnded,
+    BatchSent,
     DispatchDelayed,
     Event,
     EventBody,
@@ -57,6 +59,11 @@ def describe(body: EventBody) -> str:
             return f"{name}: {count(files.candidates, 'file')} to ask about, {skipped} skipped"
         case FileDone():
             return _file_line(body)
+        case BatchSent(batch_id=batch, requests=requests):
+            return f"batch {batch}: {count(requests, 'request')} sent, answered within a day"
+        case BatchEnded(batch_id=batch, succeeded=succeeded):
+            unanswered = body.errored + body.canceled + body.expired
+            return f"batch {batch}: {count(succeeded, 'answer')}{f', {unanswered} without' if unanswered else ''}"
         case RunReturned(repository=name, reason=reason):
             return f"{name}: waits for another worker: {reason}"
         case RunFinished():

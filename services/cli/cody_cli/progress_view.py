@@ -15,6 +15,8 @@ from cody_cli.progress import JobProgress, RepositoryProgress, State
 from cody_cli.tables import plain_table
 from cody_cli.words import count, dollars, duration
 from cody_jobs.events import (
+    BatchEnded,
+    BatchSent,
     DispatchDelayed,
     Event,
     FileDone,
@@ -152,6 +154,8 @@ def _line(progress: JobProgress, event: Event) -> str | None:
             | PlanMade()
             | RunStarted()
             | FilesChosen()
+            | BatchSent()
+            | BatchEnded()
             | RunReturned()
             | FileDone(result="failed")
         ):

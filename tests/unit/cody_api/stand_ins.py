@@ -6,6 +6,7 @@ from typing import cast
 
 from cody_backends.open_backends import Backends
 from cody_jobs.ports import ApiToken, JobStore, ResultStore, Role, RoomStore, TokenStore, WorkQueue
+from cody_jobs.ports.batch_store import BatchStore
 from cody_jobs.ports.money_store import MoneyStore
 
 SECRET = "cody_known"
@@ -43,4 +44,5 @@ def backends_without_stores(role: Role) -> Backends:
         tokens=cast("TokenStore", OneToken(role)),
         rooms=cast("RoomStore", NotCalled()),
         money=cast("MoneyStore", NotCalled()),
+        batches=cast("BatchStore", NotCalled()),
     )

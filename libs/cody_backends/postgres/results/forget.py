@@ -51,6 +51,11 @@ _STATEMENTS = (
     ))
     """,
     "DELETE FROM money_accounts WHERE ctid = ANY (ARRAY (SELECT ctid FROM money_accounts WHERE job_id = $1 LIMIT $2))",
+    """
+    DELETE FROM batch_submissions WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM batch_submissions WHERE job_id = $1 LIMIT $2
+    ))
+    """,
     # Of its traces also the spans that carry no job's id: they belong to the requests that made it.
     """
     DELETE FROM spans WHERE ctid = ANY (ARRAY (
@@ -83,7 +88,8 @@ _JOB_IDS = """
                 ((SELECT min(job_id) FROM plans WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM run_reports WHERE job_id > found.job_id)),
                 ((SELECT min(job_id) FROM money_reservations WHERE job_id > found.job_id)),
-                ((SELECT min(job_id) FROM money_accounts WHERE job_id > found.job_id))
+                ((SELECT min(job_id) FROM money_accounts WHERE job_id > found.job_id)),
+                ((SELECT min(job_id) FROM batch_submissions WHERE job_id > found.job_id))
             ) AS next (id)
         )
         FROM found WHERE job_id IS NOT NULL

@@ -39,15 +39,16 @@ Block = TextBlock | ToolUse
 
 class ClaudeRequest(Struct, frozen=True, kw_only=True):
     """`messages` are the whole conversation, a `system` one first if there is one; `tools` is the JSON list of the
-    Messages API. `max_output_tokens` includes what Claude thinks. With `parallel_calls`, a reply may
-    have several tool calls. `pay_once`: an attempt that broke off after it had cost something is not made
-    again, but ends in `BrokeOff`. `on_begin` is called, perhaps more than once, when a reply begins: what the
-    request shares with others is in Claude's cache then."""
+    Messages API. `max_output_tokens` includes what Claude thinks; `wanted_output_tokens` is what it was where a cap
+    leaves less. With `parallel_calls`, a reply may have several tool calls. `pay_once`: an attempt that broke off after
+    it had cost something is not made again, but ends in `BrokeOff`. `on_begin` is called, perhaps more than once, when
+    a reply begins: what the request shares with others is in Claude's cache then."""
 
     model: str
     messages: tuple[ThreadMessage, ...]
     tools: Raw
     max_output_tokens: int
+    wanted_output_tokens: int | None = None
     parallel_calls: bool = False
     pay_once: bool = False
     on_begin: Callable[[], None] | None = None

@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from cody_jobs.errors import SettingsError
 from cody_jobs.models import FailureCode, JobType
-from cody_jobs.outcomes import CallUsage, ThreadMessage
+from cody_jobs.outcomes import CallUsage
 from cody_jobs.ports.room_store import RoomLimits, RoomStore
 from cody_runtime.logs import get_logger
 from cody_worker.claude.claude import BrokeOff, Claude, ClaudeFailed, ClaudeReply, ClaudeRequest, NoMoreAnswers
@@ -25,12 +24,13 @@ from cody_worker.claude.meters import ClaudeMeters
 from cody_worker.claude.patience import Backoff, Outage, OwnPatience
 from cody_worker.claude.prices import Prices, read_prices
 from cody_worker.claude.read_stream import StreamedReply
+from cody_worker.claude.request_params import request_params
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.prompts import instructions
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
-    from anthropic.types import MessageParam, RawMessageStreamEvent, ToolParam
+    from anthropic.types import RawMessageStreamEvent
 
 log = get_logger(__name__)
 
@@ -61,8 +61,7 @@ async def open_claude(
     """
     key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
     prices = read_prices(settings.claude_prices or "")
-    # The SDK takes two seconds to import, and prompts are files; the worker's leases have to be kept meanwhile.
-    sdk = await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
+    sdk = await open_sdk(settings)
     clock, chance = asyncio.get_running_loop().time, chance or random.Random()  # noqa: S311 (jitter)
     async with (
         sdk,
@@ -84,6 +83,13 @@ def _ceilings(settings: ClaudeSettings) -> RoomLimits:
         input_tokens=settings.claude_input_tokens_per_minute,
         output_tokens=settings.claude_output_tokens_per_minute,
     )
+
+
+async def open_sdk(settings: ClaudeSettings) -> "AsyncAnthropic":
+    """Raises as `open_claude` does."""
+    key, url = _checked_key(settings.claude_api_key), _checked_url(settings.claude_base_url)
+    # The SDK takes two seconds to import, and prompts are files; the worker's leases have to be kept meanwhile.
+    return await asyncio.to_thread(_open_sdk, key, url, settings.claude_silence)
 
 
 def _open_sdk(key: str, url: str, silence: float) -> "AsyncAnthropic":
@@ -237,18 +243,7 @@ class _Client:
         return ClaudeReply(content=streamed.content, blocks=streamed.blocks, stop=streamed.stop, calls=tuple(paid))
 
     async def _send(self, request: ClaudeRequest) -> "AsyncStream[RawMessageStreamEvent]":
-        system = [message for message in request.messages if message.role == "system"]
-        rest = [message for message in request.messages if message.role != "system"]
-        return await self._sdk.messages.create(
-            model=request.model,
-            max_tokens=request.max_output_tokens,
-            system=msgspec.json.decode(system[0].content) if system else [],
-            messages=cast("list[MessageParam]", [_param(message) for message in rest]),
-            tools=cast("list[ToolParam]", msgspec.json.decode(request.tools)),
-            # Not "any": models that always think refuse to be forced. A reply without a tool call is asked again.
-            tool_choice={"type": "auto", "disable_parallel_tool_use": not request.parallel_calls},
-            stream=True,
-        )
+        return await self._sdk.messages.create(**request_params(request), stream=True)
 
     def _usage(self, model: str, streamed: StreamedReply, request_id: str | None, call: "_Started") -> CallUsage:
         if self._prices.known(model) is None and model not in self._unpriced:
@@ -280,7 +275,3 @@ class _Started(Struct, frozen=True):
 
     def seconds(self) -> float:
         return asyncio.get_running_loop().time() - self.clock
-
-
-def _param(message: ThreadMessage) -> dict[str, object]:
-    return {"role": message.role, "content": msgspec.json.decode(message.content)}

@@ -55,6 +55,27 @@ def judge(error: Exception, model: str) -> TryAgain | ClaudeFailed:
     raise error
 
 
+def judge_kind(kind: str, said: str, model: str) -> TryAgain | ClaudeFailed:
+    """What an error means that is told in a batch's results, by the API's name of it."""
+    words = censor_text(said)[:_SHOWN].rstrip(". ")
+    match kind:
+        case "invalid_request_error":
+            message = f"Claude refused the request: {words}"
+            return (
+                PromptTooLong(FailureCode.CLAUDE_BAD_REQUEST, message)
+                if _TOO_LONG.search(said)
+                else _bad_request(message)
+            )
+        case "not_found_error":
+            return _unknown_model(model)
+        case "authentication_error" | "permission_error":
+            return _refused_key(words)
+        case "billing_error":
+            return _spent(words)
+        case _:
+            return TryAgain(reason=f"Claude answered {kind}")
+
+
 def headers_of(error: Exception) -> Mapping[str, str]:
     """Those of the answer that the error is about, if there was one."""
     import anthropic
@@ -64,17 +85,9 @@ def headers_of(error: Exception) -> Mapping[str, str]:
 
 def _judge_status(error: "APIStatusError", model: str) -> TryAgain | ClaudeFailed:
     if error.error_code in _SPENDING or error.status_code == 402:
-        return _stopped(
-            FailureCode.CLAUDE_UNAVAILABLE,
-            f"the spending limit of this Claude account is reached: {_words(error)}. "
-            "Raise it or wait for the next period, then retry the job.",
-            retryable=True,
-        )
+        return _spent(_words(error))
     if error.status_code in {401, 403} or error.error_code == _ON_HOLD:
-        return _stopped(
-            FailureCode.CLAUDE_KEY_REFUSED,
-            f"Claude refused the key: {_words(error)}. Check CLAUDE_API_KEY (or ANTHROPIC_API_KEY) of the worker.",
-        )
+        return _refused_key(_words(error))
     if error.status_code == 404:
         return _not_found(error, model)
     if _passes_by_itself(error):
@@ -90,6 +103,26 @@ def _not_found(error: "APIStatusError", model: str) -> ClaudeFailed:
             f"there is no Messages API at {error.request.url.copy_with(query=None, userinfo=b'')} (404). "
             "Check CLAUDE_BASE_URL (or ANTHROPIC_BASE_URL); it has no /v1 at its end.",
         )
+    return _unknown_model(model)
+
+
+def _spent(words: str) -> ClaudeFailed:
+    return _stopped(
+        FailureCode.CLAUDE_UNAVAILABLE,
+        f"the spending limit of this Claude account is reached: {words}. "
+        "Raise it or wait for the next period, then retry the job.",
+        retryable=True,
+    )
+
+
+def _refused_key(words: str) -> ClaudeFailed:
+    return _stopped(
+        FailureCode.CLAUDE_KEY_REFUSED,
+        f"Claude refused the key: {words}. Check CLAUDE_API_KEY (or ANTHROPIC_API_KEY) of the worker.",
+    )
+
+
+def _unknown_model(model: str) -> ClaudeFailed:
     return _stopped(
         FailureCode.CLAUDE_MODEL_UNKNOWN,
         f"Claude has no model {model!r}. Name another one in the job's field model, or in CLAUDE_MODEL.",

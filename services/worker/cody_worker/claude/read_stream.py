@@ -10,7 +10,7 @@ from cody_worker.claude.claude import Block, StopReason, TextBlock, ToolUse
 from cody_worker.claude.prices import TokenCounts
 
 if TYPE_CHECKING:
-    from anthropic.types import RawMessageStreamEvent
+    from anthropic.types import Message, RawMessageStreamEvent
 
 _STOP_REASONS = {reason.value: reason for reason in StopReason}
 _SHOWN_OF_BROKEN_INPUT = 2_000
@@ -51,6 +51,19 @@ class StreamedReply:
         if not self._ended or self._stop is None:
             raise BrokenStream("Claude's stream ended before the reply did")
 
+    def read_whole(self, message: "Message") -> None:
+        """A message that came in one piece. Raises `BrokenStream`."""
+        try:
+            self._count(message.usage)
+            self._blocks = [
+                _OpenBlock(cast("dict[str, object]", _encodable(block.to_dict()))) for block in message.content
+            ]
+            self._stop, self._ended = message.stop_reason, True
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BrokenStream(f"Claude's message has something unreadable in it ({type(error).__name__})") from error
+        if self._stop is None or not self.begun:
+            raise BrokenStream("Claude's message has no end")
+
     @property
     def begun(self) -> bool:
         """Claude has taken the request: from here on it costs something."""
@@ -63,6 +76,7 @@ class StreamedReply:
             cache_creation=self._usage.get("cache_creation_input_tokens", 0),
             cache_read=self._usage.get("cache_read_input_tokens", 0),
             output=self._usage.get("output_tokens", 0),
+            cache_creation_hour=self._usage.get("ephemeral_1h_input_tokens", 0),
         )
 
     @property
@@ -105,11 +119,29 @@ class StreamedReply:
             count = getattr(usage, name, None)
             if isinstance(count, int):
                 self._usage[name] = count
+        hour = getattr(getattr(usage, "cache_creation", None), "ephemeral_1h_input_tokens", None)
+        if isinstance(hour, int):
+            self._usage["ephemeral_1h_input_tokens"] = hour
 
 
 def _text_of(delta: object, field: str) -> str:
     """JSON can escape half of a surrogate pair, which no bytes can hold."""
-    return str(getattr(delta, field)).encode("utf-8", "replace").decode()
+    return _without_halves(str(getattr(delta, field)))
+
+
+def _without_halves(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _encodable(value: object) -> object:
+    """The same without halves of surrogate pairs, wherever they are in it."""
+    if isinstance(value, str):
+        return _without_halves(value)
+    if isinstance(value, dict):
+        return {_without_halves(key): _encodable(part) for key, part in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_encodable(part) for part in cast("list[object]", value)]
+    return value
 
 
 def _whole(block: _OpenBlock) -> dict[str, object]:

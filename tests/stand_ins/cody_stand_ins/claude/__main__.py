@@ -18,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
         faults=tuple(parse_fault(text) for text in options.fault),
         latency=options.latency,
         jitter=options.jitter,
+        batch_latency=options.batch_latency,
         requests_per_minute=options.requests_per_minute,
         input_tokens_per_minute=options.input_tokens_per_minute,
         output_tokens_per_minute=options.output_tokens_per_minute,
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", action="append", help="a key that is accepted; repeatable (default: stand-in-key)")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that each answer takes")
     parser.add_argument("--jitter", type=float, default=0.0, help="seconds more or less")
+    parser.add_argument("--batch-latency", type=float, default=0.0, help="seconds that each batch takes")
     for limit in ("--requests-per-minute", "--input-tokens-per-minute", "--output-tokens-per-minute"):
         parser.add_argument(limit, type=int, default=None)
     parser.add_argument("--time-scale", type=float, default=1.0, help="so much faster passes a minute of the limits")

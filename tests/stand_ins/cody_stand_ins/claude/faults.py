@@ -3,14 +3,15 @@
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
 
 class FaultKind(StrEnum):
-    """Before an answer: a status or silence. Then: ways to break a stream. Then: ways to answer badly."""
+    """Before an answer: a status or silence. Then: ways to break a stream. Then: ways to answer badly. At the end: what
+    goes wrong with batches only."""
 
     BAD_REQUEST = "400"
     KEY_REFUSED = "401"
@@ -60,6 +61,13 @@ class FaultKind(StrEnum):
     NO_OP = "no-op"
     HALF_DONE = "half-done"
     FILE_DELETED = "file-deleted"
+    BATCH_NOT_MADE = "batch-not-made"
+    BATCH_ANSWER_LOST = "batch-answer-lost"
+    BATCH_ANSWER_SILENT = "batch-answer-silent"
+    BATCH_REFUSED = "batch-429"
+    BATCH_EXPIRED = "batch-expired"
+    BATCH_RESULTS_CUT = "batch-results-cut"
+    BATCH_RESULTS_SILENT = "batch-results-silent"
 
 
 STATUS_FAULTS: Mapping[FaultKind, tuple[int, str, str | None]] = {
@@ -81,6 +89,19 @@ BREAKS = frozenset(
 )
 """Faults in the middle of a stream."""
 
+CREATIONS = frozenset(
+    {
+        FaultKind.BATCH_NOT_MADE,
+        FaultKind.BATCH_ANSWER_LOST,
+        FaultKind.BATCH_ANSWER_SILENT,
+        FaultKind.BATCH_REFUSED,
+    }
+)
+"""What goes wrong when a batch is made: the connection dies before it is; after it was; no answer comes then; 429."""
+RESULTS = frozenset({FaultKind.BATCH_RESULTS_CUT, FaultKind.BATCH_RESULTS_SILENT})
+"""In the middle of its results, the connection dies, or nothing more comes."""
+OF_MESSAGES = frozenset(FaultKind) - CREATIONS - RESULTS - {FaultKind.BATCH_EXPIRED}
+
 
 class Fault(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """`times`: only the next so many matching requests; `share`: this part of them, by chance; `path`: only files whose
@@ -97,12 +118,14 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class Faults(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Everything that can be set. `latency` and `jitter` are seconds: each answer takes latency ± jitter. The
-    limits are simulated in a world where a minute passes `time_scale` times as fast, for whoever asks, too."""
+    """Everything that can be set. `latency` and `jitter` are seconds: each answer takes latency ± jitter, and each
+    batch `batch_latency`. The limits are simulated in a world where a minute passes `time_scale` times as fast, for
+    whoever asks, too."""
 
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     jitter: float = 0.0
+    batch_latency: float = 0.0
     requests_per_minute: int | None = None
     input_tokens_per_minute: int | None = None
     output_tokens_per_minute: int | None = None
@@ -121,9 +144,9 @@ class FaultChooser:
         self._patterns = [re.compile(fault.path) if fault.path else None for fault in settings.faults]
         self._chance = random.Random(settings.seed)
 
-    def choose(self, path: str | None) -> Fault | None:
+    def choose(self, path: str | None, kinds: Collection[FaultKind] = OF_MESSAGES) -> Fault | None:
         for number, fault in enumerate(self.settings.faults):
-            if self._fits(number, fault, path):
+            if fault.kind in kinds and self._fits(number, fault, path):
                 return fault
         return None
 

@@ -18,7 +18,9 @@ class Question(Struct, frozen=True, kw_only=True, rename="camel"):
 class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
     """Since the start or the last reset. `by_status` has HTTP statuses; `messages` counts requests to /v1/messages, and
     `answered` those that got a whole answer; `admitted` are those within the limits,
-    the last of them `admitted_seconds` after the first, with `counted_input_tokens` that count towards the limit."""
+    the last of them `admitted_seconds` after the first, with `counted_input_tokens` that count towards the limit.
+    `batches` were made, and `batch_cancels` of them cancelled; `batch_answers` counts, by custom id, the answers that
+    were given in them, and have to be paid for."""
 
     messages: int
     answered: int
@@ -33,6 +35,9 @@ class Stats(Struct, frozen=True, kw_only=True, rename="camel"):
     output_tokens: int
     bytes_received: int
     cpu_seconds: float
+    batches: int = 0
+    batch_cancels: int = 0
+    batch_answers: Mapping[str, int] = {}
 
     @property
     def limited(self) -> int:
@@ -61,6 +66,9 @@ class Tally:
         self.counted_input_tokens = 0
         self.output_tokens = 0
         self.bytes_received = 0
+        self.batches = 0
+        self.batch_cancels = 0
+        self.batch_answers: Counter[str] = Counter()
 
     def begin(self) -> None:
         self.messages += 1
@@ -88,4 +96,7 @@ class Tally:
             output_tokens=self.output_tokens,
             bytes_received=self.bytes_received,
             cpu_seconds=cpu - self._cpu,
+            batches=self.batches,
+            batch_cancels=self.batch_cancels,
+            batch_answers=dict(self.batch_answers),
         )

@@ -63,6 +63,11 @@ def whole_message(message_id: str, model: str, reply: Reply, use: TokenUse) -> b
     return _encode(_message(message_id, model, reply.blocks, reply.stop, use, output_tokens(reply)))
 
 
+def batch_message(message_id: str, model: str, reply: Reply, use: TokenUse) -> dict[str, Any]:
+    message = _message(message_id, model, reply.blocks, reply.stop, use, output_tokens(reply))
+    return {**message, "usage": {**message["usage"], "service_tier": "batch"}}
+
+
 def _message(
     message_id: str, model: str, content: list[dict[str, Any]], stop: str | None, use: TokenUse, output: int
 ) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Asking Claude in batches, at half the price: for work that can wait up to a day."""
