@@ -21,6 +21,7 @@ from cody_runtime.logs import get_logger
 from cody_runtime.telemetry import get_tracer
 from cody_worker.commands.codemod import CodemodFailed, CodemodsDone
 from cody_worker.edit_files import EditedFiles, FileEditor
+from cody_worker.estimate_run import Estimator, estimated
 from cody_worker.git.limits import GitLimits
 from cody_worker.git.repository_process import GitLauncher, RepositoryProcess
 from cody_worker.git.scope import Scope, ScopeRules
@@ -42,13 +43,14 @@ JudgeDiff = Callable[[str, RunPatch], Awaitable[Verdict | NoVerdict]]
 
 
 class RunTools(Struct, frozen=True, kw_only=True):
-    """`planner`, `commands` and what `editor_for` gives are the worker's, for all its runs."""
+    """`planner`, `estimator`, `commands` and what `editor_for` gives are the worker's, for all its runs."""
 
     settings: WorkerSettings
     results: ResultStore
     host: CodeHost
     git: GitLauncher
     planner: JobPlanner
+    estimator: Estimator
     commands: JobCommands
     judge: JudgeDiff
     editor_for: Callable[[Plan], FileEditor]
@@ -70,6 +72,8 @@ async def run_repository(tools: RunTools, job: Job, run: RepositoryRun) -> RunRe
         scope = await _scope(tools, job, run, target, rules)
         if scope.left_alone is not None:
             return await _end_without_work(tools, job, run, scope)
+        if job.spec.dry_run:
+            return await _estimate(tools, job, run, target, rules, scope)
         codemods = await _codemod(tools, job, run, target)
         scope = await _scope_to_edit(job, target, rules, scope, codemods)
         if not scope.candidates and codemods is None:
@@ -137,6 +141,20 @@ async def _scope(tools: RunTools, job: Job, run: RepositoryRun, target: Reposito
 async def _edit(editor: FileEditor, run: RepositoryRun, target: RepositoryProcess, scope: Scope) -> EditedFiles:
     with tracer.start_as_current_span(names.SPAN_EDIT):
         return await editor.edit_files(run.repository, target, scope)
+
+
+async def _estimate(
+    tools: RunTools, job: Job, run: RepositoryRun, target: RepositoryProcess, rules: ScopeRules, scope: Scope
+) -> RunResult:
+    """Codemods are not run: the files are estimated as they are."""
+    scope = await _scope_to_edit(job, target, rules, scope, None)
+    if not scope.candidates and not tools.commands.codemods:
+        return await _end_without_work(tools, job, run, scope)
+    with tracer.start_as_current_span(names.SPAN_ESTIMATE):
+        estimate = await tools.estimator.estimate(run.repository, target, rules.plan, scope)
+    report = RunReport(facts=_facts(scope), estimate=estimate)
+    await tools.results.put_report(job.id, run.repository, report)
+    return estimated(estimate, scope)
 
 
 async def _end_without_work(tools: RunTools, job: Job, run: RepositoryRun, scope: Scope) -> RunResult:

@@ -31,8 +31,10 @@ from cody_runtime.logs import get_logger
 from cody_runtime.tasks import task_group
 from cody_runtime.telemetry import get_meter, get_tracer
 from cody_worker.claude import JOB_LEVEL_CODES, Claude
+from cody_worker.claude.count_tokens import token_counter
 from cody_worker.claude.prices import read_prices
 from cody_worker.edit_files import FileEditor, WorkerStopping
+from cody_worker.estimate_run import Estimator, EstimatorTools
 from cody_worker.git.repository_process import GitLauncher
 from cody_worker.held_runs import HeldRuns
 from cody_worker.job_commands import CommandPlace, JobCommands
@@ -89,6 +91,7 @@ class ShardWork:
         self._model = job.spec.model or tools.settings.claude.claude_model
         self._budget = self._make_budget()
         self._planner = self._make_planner()
+        self._estimator = self._make_estimator()
         self._commands = JobCommands(job.spec, tools.settings, tools.command_place)
         self._judge = RunJudge(job, tools.claude, tools.backends.results, model=self._model, budget=self._budget)
         self._editor: FileEditor | None = None
@@ -210,7 +213,18 @@ class ShardWork:
             caps=Caps.of(self._job.spec),
             owner=self._tools.owner,
             name=lambda _: uuid4().hex,
+            count_tokens=token_counter(self._tools.claude),
         )
+
+    def _make_estimator(self) -> Estimator:
+        tools = EstimatorTools(
+            results=self._tools.backends.results,
+            prices=read_prices(self._tools.settings.claude.claude_prices or ""),
+            count_tokens=token_counter(self._tools.claude),
+            max_output_tokens=self._tools.claude.max_output_tokens,
+            stop=self._stop,
+        )
+        return Estimator(tools, self._job, model=self._model)
 
     def _make_planner(self) -> JobPlanner:
         tools = PlannerTools(
@@ -244,6 +258,7 @@ class ShardWork:
             host=self._tools.host,
             git=self._tools.git,
             planner=self._planner,
+            estimator=self._estimator,
             commands=self._commands,
             judge=self._judge.judge,
             editor_for=self._editor_for,
