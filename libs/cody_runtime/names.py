@@ -39,7 +39,6 @@ SPAN_VERIFY = "verify"
 SPAN_COMMIT = "commit"
 SPAN_JUDGE = "judge"
 SPAN_ESTIMATE = "estimate"
-SPAN_ESTIMATE = "estimate"
 SPAN_BATCH = "claude_batch"
 
 METRIC_JOBS = "cody.jobs"
