@@ -46,8 +46,11 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             repositories=Path(settings["REPOSITORIES_ROOT"]),
         )
 
-    async def submit(self, repositories: list[str], prompt: str, *, traceparent: str = "") -> str:
+    async def submit(
+        self, repositories: list[str], prompt: str, *, traceparent: str = "", steps: list[dict[str, Any]] | None = None
+    ) -> str:
         job = {"name": "Containers", "type": "code-pattern-update", "prompt": prompt, "repositories": repositories}
+        job |= {"steps": steps} if steps else {}
         headers = ["content-type: application/json", f"idempotency-key: {uuid.uuid4()}"]
         headers += [f"traceparent: {traceparent}"] if traceparent else []
         answer = self.curl("/jobs", *(part for header in headers for part in ("-H", header)), "-d", json.dumps(job))
