@@ -101,6 +101,45 @@ def find_sandbox_in_a_container(*options: str) -> dict[str, Any]:
     return json.loads(podman("run", "--rm", *STRICT, *options, *command).splitlines()[-1])
 
 
+# Bounded in themselves, should a limit not hold.
+FORKS = """
+import os, time
+for _ in range(300):
+    try:
+        if os.fork() == 0: time.sleep(60); os._exit(0)
+    except OSError: pass
+time.sleep(60)
+"""
+HOGS = "import os, time\nfor _ in range(7):\n    if not os.fork(): break\ndata = b'x' * (60 << 20)\ntime.sleep(60)\n"
+RUN = """
+import asyncio, json, os, sys, tempfile
+from pathlib import Path
+from cody_worker.sandbox.command import CommandLimits
+from cody_worker.sandbox.find_sandbox import find_sandbox
+from cody_worker.sandbox.supervisor.control_groups import may_make_groups
+from cody_worker.sandbox.work_folder import WorkFolder
+
+async def run():
+    sandbox = await find_sandbox(path=os.environ["PATH"])
+    folder = WorkFolder.make(Path(tempfile.mkdtemp()))
+    limits = CommandLimits(seconds=30, processes=60, memory_mb=200)
+    ended = await sandbox.run(["python3", "-c", sys.argv[1]], folder, limits)
+    return ended.reason
+
+print(json.dumps([asyncio.run(run()), may_make_groups()]))
+"""
+
+
+@pytest.mark.parametrize(("script", "reason"), [(FORKS, "process_limit"), (HOGS, "memory_limit")])
+def test_limits_hold_where_no_control_group_can_be_made(script: str, reason: str) -> None:
+    if not namespaces_are_allowed():
+        pytest.skip("this engine allows no sandbox")
+    command = ("--network", "none", "--entrypoint", "python3", image("worker"), "-c", RUN, script)
+    told = podman("run", "--rm", *STRICT, *command).splitlines()[-1]
+
+    assert json.loads(told) == [reason, False]
+
+
 @pytest.fixture
 def docker_profile() -> dict[str, Any]:
     """This engine's profile, without what Docker's own refuses to a container without CAP_SYS_ADMIN."""
