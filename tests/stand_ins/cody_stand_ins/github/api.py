@@ -5,8 +5,21 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from cody_stand_ins.github import checks, issues, merge, pulls, repositories, reviews
+from cody_stand_ins.github import (
+    apps,
+    checks,
+    git_data,
+    graphql_api,
+    issues,
+    merge,
+    pull_contents,
+    pulls,
+    repositories,
+    reviews,
+    search,
+)
 from cody_stand_ins.github.call import Call, Found, Route, Routes, ok
+from cody_stand_ins.github.graphql_api import is_mutation
 from cody_stand_ins.github.identities import Token
 from cody_stand_ins.github.limits import Limits
 from cody_stand_ins.github.refusal import Refusal, not_found
@@ -49,7 +62,7 @@ class Api:
     def _answer(self, request: Request, facts: Facts) -> Answer:
         _require_user_agent(request)
         _require_version(request)
-        token = self._token(request)
+        token = None if _asks_as_app(request.path) else self._token(request)
         facts.identity = _ANONYMOUS if token is None else token.identity
         if request.path == "/rate_limit":
             return ok(self._limits().overview(facts.identity))
@@ -57,11 +70,13 @@ class Api:
         self._take(request, found, facts)
         if found is None:
             raise not_found()
-        return found.route.handler(Call(world=self._world, request=request, token=token, where=found.where))
+        call = Call(world=self._world, limits=self._limits(), request=request, token=token, where=found.where)
+        return found.route.handler(call)
 
     def _take(self, request: Request, found: Found | None, facts: Facts) -> None:
         limits, resource, identity = self._limits(), resource_of(request.path), facts.identity
         facts.content = found is not None and found.route.content
+        facts.content = facts.content or (resource == "graphql" and is_mutation(request))
         try:
             limits.take(identity, resource)
             facts.forgive = lambda: limits.give_back(identity, resource)
@@ -101,8 +116,14 @@ def resource_of(path: str) -> str:
     return "graphql" if path.endswith("/graphql") else "core"
 
 
+def _asks_as_app(path: str) -> bool:
+    """Whether a JSON Web Token is asked for in place of a token."""
+    return path == "/app" or path.startswith("/app/") or path.endswith("/installation")
+
+
 def _all_routes() -> Sequence[Route]:
-    return [route for nouns in (repositories, pulls, merge, reviews, issues, checks) for route in nouns.ROUTES]
+    nouns = (repositories, git_data, pulls, pull_contents, merge, reviews, issues, checks, search, apps, graphql_api)
+    return [route for noun in nouns for route in noun.ROUTES]
 
 
 def _require_user_agent(request: Request) -> None:

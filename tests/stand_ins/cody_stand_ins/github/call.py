@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from cody_stand_ins.github.access import require, require_participation, require_sight
 from cody_stand_ins.github.identities import Level, Token, User
+from cody_stand_ins.github.limits import Limits
 from cody_stand_ins.github.records import Pull, Repository
 from cody_stand_ins.github.refusal import Refusal, not_found
 from cody_stand_ins.github.request import Answer, Request
@@ -17,6 +18,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """`where` has the parts of the path that the route names."""
 
     world: World
+    limits: Limits
     request: Request
     token: Token | None
     where: Mapping[str, str]

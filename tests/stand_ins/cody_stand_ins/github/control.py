@@ -14,6 +14,7 @@ from cody_stand_ins.github.refusal import Refusal
 from cody_stand_ins.github.request import Answer, Request
 from cody_stand_ins.github.stage import (
     Act,
+    AddApp,
     AddRepository,
     AddTeam,
     AddToken,
@@ -21,8 +22,10 @@ from cody_stand_ins.github.stage import (
     ChangeRepository,
     CommitFiles,
     Forks,
+    Install,
     Protect,
     SetChecks,
+    TokenLife,
 )
 from cody_stand_ins.github.webhooks import Webhook, Webhooks
 from cody_stand_ins.github.world import World
@@ -34,6 +37,9 @@ _WISHES: Mapping[str, tuple[type, Callable[[World, Any], Any]]] = {
     "repositories": (AddRepository, staging.add_repository),
     "change": (ChangeRepository, staging.change_repository),
     "protect": (Protect, staging.protect),
+    "apps": (AddApp, staging.add_app),
+    "install": (Install, staging.install),
+    "token-life": (TokenLife, staging.set_token_life),
     "forks": (Forks, staging.set_forks),
     "commit": (CommitFiles, humans.commit_files),
     "act": (Act, humans.act),

@@ -71,6 +71,8 @@ class Limits:
         if window.used + cost > window.limit:
             headers = self.headers(identity, resource)
             message = f"API rate limit exceeded for {identity}."
+            if resource == "graphql":
+                raise Refusal(200, message, headers=headers, errors=[{"type": "RATE_LIMITED", "message": message}])
             raise Refusal(self.settings.primary_status, message, headers=headers, documentation=_PRIMARY)
         window.used += cost
 

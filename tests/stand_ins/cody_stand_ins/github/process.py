@@ -70,6 +70,19 @@ class GitHubStandIn:
         """Of the head of a pull request."""
         await self._post("checks", name=name, number=number, runs=runs, statuses=statuses or {})
 
+    async def add_app(self, number: int, slug: str, public_key: str, permissions: Mapping[str, str]) -> None:
+        """The key in PEM."""
+        await self._post("apps", id=number, slug=slug, publicKey=public_key, permissions=permissions)
+
+    async def install(self, app: int, account: str, **more: Any) -> int:
+        """`repositories`, `permissions`, `suspended`; the installation's id."""
+        answer = await self._post("install", app=app, account=account, **more)
+        return answer["id"]
+
+    async def set_token_life(self, seconds: float | None) -> None:
+        """Of the tokens of installations that are made from now on."""
+        await self._post("token-life", seconds=seconds)
+
     async def set_fork_polls(self, polls: int) -> None:
         await self._post("forks", polls=polls)
 

@@ -26,6 +26,11 @@ class Refusal(Exception):
         self._documentation = documentation
 
     @property
+    def said(self) -> str:
+        """The message, or what the first error says, which is more exact."""
+        return next((str(error["message"]) for error in self._errors if error.get("message")), self.message)
+
+    @property
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"message": self.message}
         if self._errors:

@@ -23,7 +23,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """`path` is still quoted, and without the prefix of GitHub Enterprise, which `prefix` has."""
+    """`path` is still quoted, and without the prefix of GitHub Enterprise, which `prefix` has: /api/v3 for REST, /api
+    for GraphQL."""
 
     method: str
     path: str
@@ -76,7 +77,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def read_request(method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Request:
-    prefix = ENTERPRISE if raw_path.startswith(f"{ENTERPRISE}/") else ""
+    prefix = next((one for one in (ENTERPRISE, "/api") if raw_path.startswith(f"{one}/")), "")
     return Request(
         method=method,
         path=raw_path.removeprefix(prefix),

@@ -17,7 +17,7 @@ from cody_stand_ins.github.git_http import GitHttp, is_git
 from cody_stand_ins.github.limits import Limits, LimitSettings
 from cody_stand_ins.github.log import Logged
 from cody_stand_ins.github.names import Links
-from cody_stand_ins.github.request import Answer, Request, read_request
+from cody_stand_ins.github.request import ENTERPRISE, Answer, Request, read_request
 from cody_stand_ins.github.webhooks import Webhooks
 from cody_stand_ins.github.world import World
 
@@ -83,7 +83,8 @@ class GitHubServer:
             return Answer(), {}
         if fault is not None and fault.kind is FaultKind.DELAY:
             await asyncio.sleep(fault.seconds)
-        self.world.links = Links(api=f"{request.origin}{request.prefix}", html=request.origin)
+        api = f"{request.origin}{ENTERPRISE if request.prefix else ''}"
+        self.world.links = Links(api=api, html=request.origin)
         if is_git(request.path):
             return await self._git.answer(request), {"identity": self._git.identity(request)}
         return self._answer_api(request)

@@ -114,6 +114,7 @@ class AddApp(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_f
     slug: str
     public_key: str
     permissions: Mapping[str, str]
+    owner: str = "app-maker"
 
 
 class Install(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -130,3 +131,9 @@ class Forks(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
     """How often somebody must look before a fork is there."""
 
     polls: int
+
+
+class TokenLife(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How long the tokens of installations last; None: an hour, as GitHub's do."""
+
+    seconds: float | None = None

@@ -10,15 +10,18 @@ from cody_stand_ins.github import bare
 from cody_stand_ins.github.identities import Level, Team, Token, User
 from cody_stand_ins.github.records import Milestone, Protection, Repository
 from cody_stand_ins.github.stage import (
+    AddApp,
     AddRepository,
     AddTeam,
     AddToken,
     AddUser,
     ChangeRepository,
     Forks,
+    Install,
     Protect,
+    TokenLife,
 )
-from cody_stand_ins.github.world import World
+from cody_stand_ins.github.world import App, Installation, World
 
 _FIELDS = {"private", "archived", "disabled", "allowForking", "allowAutoMerge", "size", "description", "defaultBranch"}
 _SNAKE = {
@@ -95,6 +98,39 @@ def protect(world: World, wish: Protect) -> None:
         rules.pop(wish.branch, None)
         return
     rules[wish.branch] = msgspec.convert(wish.rules, Protection)
+
+
+def add_app(world: World, wish: AddApp) -> None:
+    world.users[f"{wish.slug}[bot]".lower()] = User(
+        id=world.new_id(), login=f"{wish.slug}[bot]", kind="Bot", created_at=world.now()
+    )
+    world.apps[wish.id] = App(
+        id=wish.id,
+        slug=wish.slug,
+        owner=wish.owner,
+        public_key=wish.public_key,
+        permissions=wish.permissions,
+        created_at=world.now(),
+    )
+
+
+def install(world: World, wish: Install) -> dict[str, int]:
+    """Once for an account; again, it is changed. A token that was made before keeps what it had."""
+    old = [one for one in world.installations.values() if (one.app, one.account) == (wish.app, wish.account)]
+    made = Installation(
+        id=old[0].id if old else world.new_id(),
+        app=wish.app,
+        account=wish.account,
+        permissions=wish.permissions or world.apps[wish.app].permissions,
+        repositories=None if wish.repositories is None else frozenset(name.lower() for name in wish.repositories),
+        suspended=wish.suspended,
+    )
+    world.installations[made.id] = made
+    return {"id": made.id}
+
+
+def set_token_life(world: World, wish: TokenLife) -> None:
+    world.token_lasts = wish.seconds
 
 
 def set_forks(world: World, wish: Forks) -> None:

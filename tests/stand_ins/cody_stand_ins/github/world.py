@@ -1,10 +1,12 @@
 """Everything that the stand-in knows: the accounts, the repositories, and which events happened."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from cody_stand_ins.github.bare import Author
 from cody_stand_ins.github.identities import Team, Token, User
@@ -14,6 +16,28 @@ from cody_stand_ins.github.refusal import not_found
 
 Tell = Callable[[str, dict[str, Any], Repository], None]
 """An event, its payload, and where it happened."""
+
+
+class App(Struct, kw_only=True):
+    """`permissions` are the most that an installation gives; `public_key` is in PEM."""
+
+    id: int
+    slug: str
+    owner: str
+    public_key: str
+    permissions: Mapping[str, str]
+    created_at: datetime
+
+
+class Installation(Struct, kw_only=True):
+    """`repositories`: full names in lower case; None: all of the account's."""
+
+    id: int
+    app: int
+    account: str
+    permissions: Mapping[str, str]
+    repositories: frozenset[str] | None
+    suspended: bool
 
 
 class World:
@@ -27,7 +51,10 @@ class World:
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[str, Repository] = {}
         self.moved: dict[str, str] = {}
+        self.apps: dict[int, App] = {}
+        self.installations: dict[int, Installation] = {}
         self.fork_polls = 2
+        self.token_lasts: float | None = None
         self._ids = itertools.count(1_000)
 
     def new_id(self) -> int:
