@@ -77,7 +77,7 @@ def choose_runner(
     if not allow_unsandboxed:
         raise JobFailed(
             FailureCode.SANDBOX_MISSING,
-            f"this job has commands, and the worker has no sandbox to run them in: {found.reason}. "
+            f"this job has commands, and the worker has no sandbox to run them in: {found.reason.rstrip('.')}. "
             f'{what_helps(found.reason)} (docs/runbook-aws.md, "Jobs with commands"), or set '
             "ALLOW_UNSANDBOXED_COMMANDS=true where every target repository and every client is trusted",
         )
