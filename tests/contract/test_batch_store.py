@@ -125,6 +125,9 @@ async def test_an_answer_that_was_recorded_is_used_again_only_within_its_round(
     await intend(batch_store, "one", "recorded", "unrecorded")
     await batch_store.sent("one", "batch-1")
     await result_store.record_file(record(calls=(replace(call(), request_id=call_id("batch-1", "recorded")),)))
+    both = ["recorded", "unrecorded", "unknown"]
+    assert await batch_store.held(JOB, both, round_number=0) == {"recorded", "unrecorded"}
+    assert await batch_store.held(JOB, both, round_number=1) == {"unrecorded"}
     assert await intend(batch_store, "two", "recorded", "unrecorded") == {"recorded": "one", "unrecorded": "one"}
     assert await intend(batch_store, "three", "recorded", "unrecorded", round_number=1) == {
         "recorded": "three",

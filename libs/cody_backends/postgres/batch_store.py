@@ -28,12 +28,16 @@ class PostgresBatchStore:
     ) -> Mapping[str, str]:
         async def operation(connection: Connection) -> Mapping[str, str]:
             await connection.execute(_OPEN, submission_id, job_id, round_number, owner, lease)
-            await connection.execute(_TAKE, job_id, submission_id, list(custom_ids), round_number)
+            await connection.execute(_TAKE, job_id, list(custom_ids), round_number, submission_id)
             rows = await connection.fetch(_WHOSE, job_id, list(custom_ids))
             await connection.execute(_DROP_IF_EMPTY, submission_id)
             return {row["custom_id"]: row["submission_id"] for row in rows}
 
         return await self._database.run(operation)
+
+    async def held(self, job_id: str, custom_ids: Collection[str], *, round_number: int) -> frozenset[str]:
+        rows = await self._fetch(_HELD, job_id, list(custom_ids), round_number)
+        return frozenset(row["custom_id"] for row in rows)
 
     async def find(self, submission_id: str) -> Submission | None:
         row = await self._database.run_statement(partial(_find, submission_id=submission_id))
@@ -115,21 +119,29 @@ _OPEN = """
     ON CONFLICT DO NOTHING
 """
 
-# In one order, so that nobody waits in a circle. `history`: answered in an earlier round, and recorded with its file.
-_TAKE = """
-    WITH history AS (
-        SELECT request.custom_id
-        FROM batch_requests AS request
-        JOIN batch_submissions AS submission ON submission.id = request.submission_id
-        JOIN claude_calls AS call
-            ON call.job_id = $1 AND call.request_id = submission.batch_id || ':' || request.custom_id
-        WHERE request.job_id = $1 AND request.custom_id = ANY ($3::text[]) AND submission.round < $4
-    )
+# Answered in an earlier round, and recorded with its file.
+_HISTORY = """
+    SELECT request.custom_id
+    FROM batch_requests AS request
+    JOIN batch_submissions AS submission ON submission.id = request.submission_id
+    JOIN claude_calls AS call
+        ON call.job_id = $1 AND call.request_id = submission.batch_id || ':' || request.custom_id
+    WHERE request.job_id = $1 AND request.custom_id = ANY ($2::text[]) AND submission.round < $3
+"""
+
+# In one order, so that nobody waits in a circle.
+_TAKE = f"""
+    WITH history AS ({_HISTORY})
     INSERT INTO batch_requests AS request (job_id, custom_id, submission_id)
-    SELECT DISTINCT $1, custom_id, $2 FROM unnest($3::text[]) AS custom_id ORDER BY custom_id
+    SELECT DISTINCT $1, custom_id, $4 FROM unnest($2::text[]) AS custom_id ORDER BY custom_id
     ON CONFLICT (job_id, custom_id) DO UPDATE SET submission_id = excluded.submission_id
     WHERE request.custom_id IN (SELECT custom_id FROM history)
-"""
+"""  # noqa: S608 (only constants of our own are put in)
+
+_HELD = f"""
+    SELECT custom_id FROM batch_requests WHERE job_id = $1 AND custom_id = ANY ($2::text[])
+    EXCEPT ({_HISTORY})
+"""  # noqa: S608
 
 _WHOSE = """
     SELECT custom_id, submission_id FROM batch_requests WHERE job_id = $1 AND custom_id = ANY ($2::text[])

@@ -51,6 +51,10 @@ class BatchStore(Protocol):
         the lease; or an earlier one, whose answer is to be waited for."""
         ...
 
+    async def held(self, job_id: str, custom_ids: Collection[str], *, round_number: int) -> frozenset[str]:
+        """Those that `intend` would leave with an earlier submission."""
+        ...
+
     async def find(self, submission_id: str) -> Submission | None: ...
 
     async def claim(self, submission_id: str, *, owner: str, lease: timedelta) -> bool:

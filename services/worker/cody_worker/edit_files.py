@@ -12,24 +12,22 @@ from cody_runtime.telemetry import get_meter
 from cody_worker.claude import Claude
 from cody_worker.edit.conventions import read_conventions
 from cody_worker.edit.questions import Group
-from cody_worker.edit.repository_files import RepositoryFiles, Shared
+from cody_worker.edit.repository_files import Holds, RepositoryFiles, Shared
 from cody_worker.edit.tally import EditedFiles
 from cody_worker.edit.warm_cache import WarmCache
 from cody_worker.git.repository_process import RepositoryProcess
 from cody_worker.git.rewrite_tree import REGULAR
 from cody_worker.git.scope import Scope
 from cody_worker.money import Budget
+from cody_worker.worker_stopping import WorkerStopping
 
 __all__ = ["EditedFiles", "FileEditor", "WorkerStopping"]
 
 
-class WorkerStopping(Exception):
-    """The worker was asked to stop; what was in flight is stored."""
-
-
 class FileEditor:
     """One per worker: its runs share the bound on files at once, and the same question is asked only once. With a
-    `budget`, calls are paid for from it instead of being made by `claude`."""
+    `budget`, calls are paid for from it instead of being made by `claude`. Where requests go out in batches, `holds`
+    tells whether one was sent before."""
 
     def __init__(
         self,
@@ -42,6 +40,7 @@ class FileEditor:
         files_at_once: int,
         plan: Plan | None = None,
         budget: Budget | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self._files_at_once = files_at_once
         self._shared = Shared(
@@ -53,7 +52,8 @@ class FileEditor:
             model=model,
             plan=plan,
             room=asyncio.Semaphore(files_at_once),
-            warm=WarmCache(),
+            warm=WarmCache(waits=holds is None),
+            holds=holds,
             files=get_meter(__name__).create_counter(names.METRIC_FILES, description="Files by outcome"),
         )
 

@@ -31,6 +31,7 @@ from cody_runtime.logs import get_logger
 from cody_runtime.tasks import task_group
 from cody_runtime.telemetry import get_meter, get_tracer
 from cody_worker.claude import JOB_LEVEL_CODES, Claude
+from cody_worker.claude.batches.batched_claude import BatchedClaude
 from cody_worker.claude.count_tokens import token_counter
 from cody_worker.claude.prices import read_prices
 from cody_worker.edit_files import FileEditor, WorkerStopping
@@ -39,6 +40,7 @@ from cody_worker.git.repository_process import GitLauncher
 from cody_worker.held_runs import HeldRuns
 from cody_worker.job_commands import CommandPlace, JobCommands
 from cody_worker.money import Budget
+from cody_worker.money.purse import Waiting
 from cody_worker.pilot import Pilot, repositories_to_work_on, survey_repository, tell_of_sample_end
 from cody_worker.plan.job_planner import JobPlanner, PlannerTools
 from cody_worker.run_judge import RunJudge
@@ -55,11 +57,13 @@ closing must fit into what is left of the 20 s that containers get."""
 
 
 _SURVEYS_AT_ONCE = 4
+_UNTIL_A_BATCH_HAS_ENDED = Waiting(poll=5.0, patience=2 * 86_400.0)
 _STOPS_THE_JOB = JOB_LEVEL_CODES | {FailureCode.SANDBOX_MISSING}
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """What a worker works with. `owner` stands for this very process in the leases."""
+    """What a worker works with. `owner` stands for this very process in the leases; `batched` is there for a job in the
+    economy lane."""
 
     settings: WorkerSettings
     backends: Backends
@@ -68,6 +72,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     claude: Claude
     command_place: CommandPlace
     owner: str
+    batched: BatchedClaude | None = None
 
 
 class ShardWork:
@@ -89,11 +94,12 @@ class ShardWork:
         self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
         self._model = job.spec.model or tools.settings.claude.claude_model
-        self._budget = self._make_budget()
+        self._lane: Claude = tools.claude if tools.batched is None else tools.batched
+        self._budget = self._make_budget() if tools.batched is None else self._make_batch_budget(tools.batched)
         self._planner = self._make_planner()
         self._estimator = self._make_estimator()
         self._commands = JobCommands(job.spec, tools.settings, tools.command_place)
-        self._judge = RunJudge(job, tools.claude, tools.backends.results, model=self._model, budget=self._budget)
+        self._judge = RunJudge(job, self._lane, tools.backends.results, model=self._model, budget=self._budget)
         self._editor: FileEditor | None = None
 
     @property
@@ -117,6 +123,7 @@ class ShardWork:
         if repositories is None:
             return EXIT_TRY_AGAIN
         await self._work_on_all(repositories)
+        await self._cancel_batches()
         if self._left_unfinished:
             return EXIT_TRY_AGAIN
         await self._end_shard()
@@ -216,6 +223,20 @@ class ShardWork:
             count_tokens=token_counter(self._tools.claude),
         )
 
+    def _make_batch_budget(self, batched: BatchedClaude) -> Budget:
+        return Budget(
+            batched,
+            self._tools.backends.money,
+            read_prices(self._tools.settings.claude.claude_prices or ""),
+            job_id=self._job.id,
+            caps=Caps.of(self._job.spec),
+            owner=self._tools.owner,
+            name=batched.name,
+            count_tokens=token_counter(self._tools.claude),
+            batch=True,
+            waiting=_UNTIL_A_BATCH_HAS_ENDED,
+        )
+
     def _make_estimator(self) -> Estimator:
         tools = EstimatorTools(
             results=self._tools.backends.results,
@@ -228,7 +249,8 @@ class ShardWork:
 
     def _make_planner(self) -> JobPlanner:
         tools = PlannerTools(
-            claude=self._budget.for_file("", "(plan)"),
+            # Everybody waits for it, so it does not wait for a batch.
+            claude=self._make_budget().for_file("", "(plan)"),
             results=self._tools.backends.results,
             owner=self._tools.owner,
             lease=self._lease,
@@ -239,15 +261,17 @@ class ShardWork:
     def _editor_for(self, plan: Plan) -> FileEditor:
         """One for all runs: they share the plan, and the bound on files at once."""
         if self._editor is None:
+            settings, batched = self._tools.settings, self._tools.batched
             self._editor = FileEditor(
                 self._job,
-                self._tools.claude,
+                self._lane,
                 self._tools.backends.results,
                 self._stop,
                 model=self._model,
-                files_at_once=self._tools.settings.files_at_once,
+                files_at_once=settings.files_at_once if batched is None else settings.economy_files_at_once,
                 plan=plan,
                 budget=self._budget,
+                holds=None if batched is None else batched.holds,
             )
         return self._editor
 
@@ -303,6 +327,14 @@ class ShardWork:
             if other != repository:
                 task.cancel()
 
+    async def _cancel_batches(self) -> None:
+        """Of a job that was stopped: nobody will read what they would bring."""
+        if self._tools.batched is None:
+            return
+        job = await self._tools.backends.jobs.get_job(self._job.id)
+        if job.status is JobStatus.CANCELLED:
+            await self._tools.batched.cancel_batches()
+
     async def _end_shard(self) -> None:
         jobs, results = self._tools.backends.jobs, self._tools.backends.results
         end = await jobs.end_shard(self._job.id, self._shard.attempt, self._shard.index)
@@ -316,6 +348,8 @@ class ShardWork:
     async def _end_in_time(self) -> None:
         await self._stop.wait()
         log.info("worker_stopping", runs=len(self._held))
+        if self._tools.batched is not None:
+            self._tools.batched.leave()
         await self._held.renew()  # nobody waits for the files in flight of a job that was cancelled
         await asyncio.sleep(GRACE_SECONDS)
         for task in self._running.values():

@@ -18,6 +18,23 @@ class WorkerSettings(Struct, frozen=True, kw_only=True):
     files_at_once: Annotated[
         int, Meta(ge=1, le=256, description="Files that one worker asks Claude about at once.")
     ] = 8
+    economy_files_at_once: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="The same in the economy lane, where as many of them as can be share a batch.",
+        ),
+    ] = 512
+    economy_search_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3_600,
+            description="In the economy lane: so long a batch whose sender died, or was not answered, is looked for "
+            "before it is sent again.",
+        ),
+    ] = 120.0
     lease_seconds: Annotated[
         int,
         Meta(ge=3, le=3600, description="A worker silent for that long loses its runs; it reports three times in it."),

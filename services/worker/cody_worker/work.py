@@ -3,20 +3,27 @@
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
 from opentelemetry.trace import SpanKind
 
 from cody_backends.open_backends import Backends, open_backends
 from cody_hosts.open_code_host import open_code_host
 from cody_jobs.errors import JobFailed, RunNotFound
-from cody_jobs.models import Failure, FailureCode, JobStatus
+from cody_jobs.events import EventBody
+from cody_jobs.models import Failure, FailureCode, Job, JobStatus
 from cody_jobs.ports.compute import EXIT_FAILED, EXIT_OK
+from cody_jobs.steps import Lane
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.program import Program
 from cody_runtime.telemetry import context_from, get_tracer, link_to
+from cody_worker.claude.batches.batched_claude import open_batched_claude
+from cody_worker.claude.batches.pace import Pace
 from cody_worker.claude.client import open_claude
 from cody_worker.git.repository_process import GitLauncher
 from cody_worker.job_commands import CommandPlace
@@ -75,7 +82,29 @@ async def _work_on_shard(tools: Tools, program: Program, address: ShardAddress) 
             log.warning("shard_unknown", job_id=address.job_id, attempt=address.attempt, shard=address.index)
             return EXIT_OK
         job = await tools.backends.jobs.get_job(address.job_id)
-        return await ShardWork(tools, job, shard, program.stop).run()
+        async with _in_lane(tools, job) as tools_of_lane:
+            return await ShardWork(tools_of_lane, job, shard, program.stop).run()
+
+
+@asynccontextmanager
+async def _in_lane(tools: Tools, job: Job) -> AsyncGenerator[Tools]:
+    if job.spec.lane is not Lane.ECONOMY:
+        yield tools
+        return
+
+    async def tell(key: str, body: EventBody) -> None:
+        await tools.backends.results.append_missing(job.id, {key: body})
+
+    settings = tools.settings
+    async with open_batched_claude(
+        settings.claude,
+        tools.backends.batches,
+        tell,
+        job_id=job.id,
+        owner=tools.owner,
+        pace=Pace(search=settings.economy_search_seconds, lease=timedelta(seconds=settings.lease_seconds)),
+    ) as batched:
+        yield replace(tools, batched=batched)
 
 
 async def _stop_before_start(backends: Backends, address: ShardAddress, error: JobFailed) -> None:

@@ -1,7 +1,7 @@
 """The files of one repository on their way from a question to a staged and stored outcome."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from msgspec import Struct
@@ -16,9 +16,9 @@ from cody_jobs.plan import Plan
 from cody_jobs.ports import ResultStore
 from cody_runtime import names
 from cody_runtime.telemetry import get_tracer
-from cody_worker.claude import Claude, NoMoreAnswers
+from cody_worker.claude import Claude, ClaudeRequest, NoMoreAnswers
 from cody_worker.claude.edit_protocol import stable_bytes
-from cody_worker.edit.edit_together import edit_together, together
+from cody_worker.edit.edit_together import edit_together, first_request, together
 from cody_worker.edit.known_answer import stages_of
 from cody_worker.edit.question import FileQuestion
 from cody_worker.edit.questions import AT_ONCE, Group, Keyed, Questions
@@ -33,6 +33,10 @@ from cody_worker.money import Budget
 tracer = get_tracer(__name__)
 
 
+Holds = Callable[[ClaudeRequest], Awaitable[bool]]
+"""Whether this very request was sent before, and its answer is there or on its way."""
+
+
 class Shared(Struct, kw_only=True):
     """What all runs of a worker have together."""
 
@@ -45,6 +49,7 @@ class Shared(Struct, kw_only=True):
     plan: Plan | None
     room: asyncio.Semaphore
     warm: WarmCache
+    holds: Holds | None
     files: Counter
     being_asked: dict[str, asyncio.Event] = {}
     no_more: NoMoreAnswers | None = None
@@ -66,7 +71,7 @@ class RepositoryFiles:
             if self._shared.stop.is_set():
                 self.tally.stopped = True
                 break
-            for group in await self._questions.groups(await self._unknown(candidates[start : start + AT_ONCE])):
+            for group in await self._unanswered(candidates[start : start + AT_ONCE]):
                 await waiting.put(group)
         for _ in range(askers):
             await waiting.put(None)
@@ -90,9 +95,27 @@ class RepositoryFiles:
         if known is None or not await self._reuse(question, known):
             await self._answer_after_others(question)
 
-    async def _unknown(self, candidates: Sequence[Candidate]) -> list[Keyed]:
+    async def _unanswered(self, candidates: Sequence[Candidate]) -> list[Group]:
         questions = [await self._questions.about(candidate) for candidate in candidates]
         known = await self._shared.results.find_outcomes([question.key for question in questions])
+        if self._shared.holds is None:
+            return await self._questions.groups(await self._unknown(questions, known))
+        # The same groups whatever is known: a request that is on its way is found again only as a whole.
+        groups = await self._questions.groups(questions)
+        left = [
+            group if await self._is_held(group, known, self._shared.holds) else tuple(await self._unknown(group, known))
+            for group in groups
+        ]
+        return [group for group in left if group]
+
+    async def _is_held(self, group: Group, known: Mapping[str, KnownOutcome], holds: Holds) -> bool:
+        """A part of its answers was stored, and the others are to be had without another request."""
+        if len({question.key for question in group} & known.keys()) in {0, len(group)}:
+            return False
+        files = [await together(question.file) for question in group]
+        return await holds(first_request(files, self._shared.claude.max_output_tokens))
+
+    async def _unknown(self, questions: Sequence[Keyed], known: Mapping[str, KnownOutcome]) -> list[Keyed]:
         return [
             question
             for question in questions

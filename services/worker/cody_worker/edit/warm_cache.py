@@ -20,16 +20,18 @@ _SMALLEST = 512
 
 
 class WarmCache:
-    """One per worker. A prefix that is too short to be cached is not waited for."""
+    """One per worker. A prefix that is too short to be cached is not waited for; without `waits`, none is: in a batch,
+    no answer begins before the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = True) -> None:
+        self._waits = waits
         self._begun: dict[tuple[str, bytes], asyncio.Event] = {}
 
     @asynccontextmanager
     async def sharing(self, model: str, prefix: bytes) -> AsyncGenerator[asyncio.Event | None]:
         """Whoever comes first gets an event, to be set when the answer begins; all others wait for that, or for the
         first one's end."""
-        if len(prefix) // _CHARACTERS_PER_TOKEN < shortest_cached(model):
+        if not self._waits or len(prefix) // _CHARACTERS_PER_TOKEN < shortest_cached(model):
             yield None
             return
         begun = self._begun.get((model, prefix))

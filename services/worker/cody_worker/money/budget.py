@@ -77,6 +77,13 @@ class Budget:
             model, prompt_tokens=quote.prompt_tokens, output_tokens=quote.output_tokens, batch=self._batch
         )
 
+    def output_tokens(self, model: str, quote: Quote, microusd: int) -> int:
+        """How many of them so much money pays for, beside the prompt; at least one."""
+        affordable = self._prices.output_tokens(
+            model, prompt_tokens=quote.prompt_tokens, microusd=microusd, batch=self._batch
+        )
+        return max(1, affordable)
+
     async def fitting(self, model: str, request: ClaudeRequest, quote: Quote, microusd: int) -> Quote | None:
         """The quote, with less output where there is not so much money; counted exactly before that is too little."""
         affordable = self._prices.output_tokens(
@@ -160,10 +167,15 @@ class _PaidClaude:
             await line.wait(news)
 
     async def _reserve(self, request: ClaudeRequest, quote: Quote) -> _Held | CapReached:
-        paid_once = replace(request, max_output_tokens=quote.output_tokens, pay_once=True)
-        reservation_id = self._budget.name(paid_once)
+        reservation_id = self._budget.name(request)
         answer = await self._purse.reserve(reservation_id, self._account, self._budget.microusd(request.model, quote))
-        return _Held(id=reservation_id, request=paid_once) if isinstance(answer, Reserved) else answer
+        if not isinstance(answer, Reserved):
+            return answer
+        # One that was made before holds what it held then.
+        limit = min(quote.output_tokens, self._budget.output_tokens(request.model, quote, answer.microusd))
+        wanted = request.wanted_output_tokens or request.max_output_tokens
+        paid_once = replace(request, max_output_tokens=limit, wanted_output_tokens=wanted, pay_once=True)
+        return _Held(id=reservation_id, request=paid_once)
 
     def _cap_reached(self, request: ClaudeRequest, quote: Quote, refused: CapReached) -> ClaudeFailed:
         least = replace(quote, output_tokens=min(LEAST_OUTPUT_TOKENS, request.max_output_tokens))

@@ -58,6 +58,8 @@ async def _create(stand_in: "StandIn", exchange: Exchange, body: bytes) -> None:
     if kind is FaultKind.BATCH_REFUSED:
         await exchange.error(429, "Too many batches")
         return
+    if kind is FaultKind.BATCH_SILENT:
+        await exchange.hang()
     if kind is FaultKind.BATCH_NOT_MADE:
         raise exchange.cut()
     batch = stand_in.batches.make(params, stand_in.faults.settings.batch_latency)

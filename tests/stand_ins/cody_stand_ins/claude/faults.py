@@ -62,6 +62,7 @@ class FaultKind(StrEnum):
     HALF_DONE = "half-done"
     FILE_DELETED = "file-deleted"
     BATCH_NOT_MADE = "batch-not-made"
+    BATCH_SILENT = "batch-silent"
     BATCH_ANSWER_LOST = "batch-answer-lost"
     BATCH_ANSWER_SILENT = "batch-answer-silent"
     BATCH_REFUSED = "batch-429"
@@ -92,12 +93,14 @@ BREAKS = frozenset(
 CREATIONS = frozenset(
     {
         FaultKind.BATCH_NOT_MADE,
+        FaultKind.BATCH_SILENT,
         FaultKind.BATCH_ANSWER_LOST,
         FaultKind.BATCH_ANSWER_SILENT,
         FaultKind.BATCH_REFUSED,
     }
 )
-"""What goes wrong when a batch is made: the connection dies before it is; after it was; no answer comes then; 429."""
+"""What goes wrong when a batch is made: the connection dies before it is, or nothing happens; after it was, the same;
+or a limit is reached."""
 RESULTS = frozenset({FaultKind.BATCH_RESULTS_CUT, FaultKind.BATCH_RESULTS_SILENT})
 """In the middle of its results, the connection dies, or nothing more comes."""
 OF_MESSAGES = frozenset(FaultKind) - CREATIONS - RESULTS - {FaultKind.BATCH_EXPIRED}

@@ -126,6 +126,10 @@ class BatchedClaude:
         """Of the money that is reserved for it: asked again, it is the same money."""
         return f"{custom_id(self._job_id, request)} {self._round}"
 
+    async def holds(self, request: ClaudeRequest) -> bool:
+        """It was sent before: asking it costs nothing more."""
+        return await self._submissions.holds(custom_id(self._job_id, request))
+
     async def ask(self, request: ClaudeRequest) -> ClaudeReply:
         """Raises `WorkerStopping` once the worker leaves."""
         wanted = custom_id(self._job_id, request)
@@ -159,7 +163,8 @@ class BatchedClaude:
         """Nobody will ever want the answers that are not there yet. What cannot be cancelled goes on."""
         for batch_id in await self._submissions.open_batches():
             try:
-                await self._calls.cancel(batch_id)
+                async with asyncio.timeout(self._pace.leave):
+                    await self._calls.cancel(batch_id)
             except Exception as error:  # noqa: BLE001 (best effort: it has ended, or Claude does not answer)
                 log.info("claude_batch_not_cancelled", batch_id=batch_id, reason=type(error).__name__)
             else:

@@ -47,6 +47,9 @@ class Submissions:
             custom_ids=custom_ids,
         )
 
+    async def holds(self, custom_id: str) -> bool:
+        return custom_id in await self._store.held(self._job_id, [custom_id], round_number=self._round)
+
     async def send(self, submission_id: str, tickets: Sequence[Ticket]) -> str | None:
         """The batch's id, once it is written down; None where somebody else has taken over. Raises `ClaudeFailed` where
         the batch is refused: then nobody waits for it any more."""
