@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from cody_jobs.estimates import JobEstimate
 from cody_jobs.models import Failure, FormerPrompt, Job, JobStatus, JobType, RunCounts, SampledRepository
 from cody_jobs.outcomes import UsageTotals
 from cody_jobs.steps import Judge, Lane, Step
@@ -63,6 +64,10 @@ class JobDetail(JobSummary, frozen=True, kw_only=True, rename="camel"):
     max_cost_per_file_usd: float | None
     sample: SampleView | None
     dry_run: Annotated[bool, Meta(description="Whether it only tells what it would ask, and what that would cost.")]
+    estimate: Annotated[
+        JobEstimate | None,
+        Meta(description="Of a dry run: what its repositories would ask and cost together, as far as they are done."),
+    ]
     lane: Lane
     steps: Annotated[tuple[Step, ...], Meta(description="What is done in each repository; empty for one edit.")]
     verify_rounds: int
@@ -107,7 +112,7 @@ def summarize_job(job: Job, counts: RunCounts) -> JobSummary:
     )
 
 
-def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
+def describe_job(job: Job, counts: RunCounts, usage: UsageTotals, estimate: JobEstimate | None = None) -> JobDetail:
     return JobDetail(
         id=job.id,
         name=job.spec.name,
@@ -132,6 +137,7 @@ def describe_job(job: Job, counts: RunCounts, usage: UsageTotals) -> JobDetail:
         max_cost_per_file_usd=_usd(job.spec.max_file_cost_microusd),
         sample=_sample(job),
         dry_run=job.spec.dry_run,
+        estimate=estimate,
         lane=job.spec.lane,
         steps=job.spec.steps,
         verify_rounds=job.spec.verify_rounds,

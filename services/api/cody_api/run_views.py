@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from cody_api.job_views import job_path
+from cody_jobs.estimates import RepositoryEstimate
 from cody_jobs.models import Failure, FileCounts, Page, RepositoryRun, RunOutcome, RunStatus
 from cody_jobs.outcomes import ClaudeThread, FileResult, RunPatch, UsageTotals
 from cody_jobs.reports import RunReport
@@ -28,7 +29,7 @@ class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     status: RunStatus
     outcome: Annotated[RunOutcome | None, Meta(description="What a succeeded run came to.")]
     reason: Annotated[
-        str | None, Meta(description="Why nothing changed, or why there is no pull request where one was asked for.")
+        str | None, Meta(description="Why nothing changed, why there is no pull request, or what would be asked.")
     ]
     failure: Failure | None
     files: FileCounts
@@ -38,6 +39,9 @@ class RunSummary(Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
+    estimate: Annotated[
+        RepositoryEstimate | None, Meta(description="Of a dry run: what it would ask Claude, and what that would cost.")
+    ]
     links: RunLinks
 
 
@@ -84,7 +88,7 @@ class ThreadPage(Struct, frozen=True, kw_only=True, rename="camel"):
     cursor: Annotated[str | None, Meta(description="Send it back for the next page; null on the last one.")]
 
 
-def summarize_run(run: RepositoryRun) -> RunSummary:
+def summarize_run(run: RepositoryRun, estimate: RepositoryEstimate | None = None) -> RunSummary:
     return RunSummary(
         repository=run.repository,
         position=run.position,
@@ -99,6 +103,7 @@ def summarize_run(run: RepositoryRun) -> RunSummary:
         started_at=run.started_at,
         ended_at=run.ended_at,
         updated_at=run.updated_at,
+        estimate=estimate,
         links=_links(run),
     )
 
@@ -112,7 +117,7 @@ def describe_run(
     files: Page[FileResult],
 ) -> RunDetail:
     return RunDetail(
-        **asdict(summarize_run(run)),
+        **asdict(summarize_run(run, report.estimate if report is not None else None)),
         patch=_summarize_patch(patch) if patch is not None else None,
         usage=usage,
         cost_usd=usage.cost_microusd / 1_000_000,

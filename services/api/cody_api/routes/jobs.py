@@ -103,7 +103,7 @@ async def list_jobs(
     responses=problems(400, 401, 403, 404),
 )
 async def get_job(backends: NamedDependency[Backends], job_id: JobId) -> JobDetail:
-    """Its status, what was asked, its runs in numbers, and what it has cost so far."""
+    """Its status, what was asked, its runs in numbers, and what it has cost so far; of a dry run, what it would."""
     return await _describe(backends, await backends.jobs.get_job(check_job_id(job_id)))
 
 
@@ -172,7 +172,9 @@ async def _optional_body(request: AnyRequest) -> bytes:
 
 async def _describe(backends: Backends, job: Job) -> JobDetail:
     counts = await backends.jobs.count_runs([job.id])
-    return describe_job(job, counts.get(job.id, RunCounts()), await backends.results.usage(job.id))
+    usage = await backends.results.usage(job.id)
+    estimate = await backends.results.sum_estimates(job.id) if job.spec.dry_run else None
+    return describe_job(job, counts.get(job.id, RunCounts()), usage, estimate)
 
 
 def check_media_type(request: AnyRequest) -> None:

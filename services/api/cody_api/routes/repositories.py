@@ -42,7 +42,10 @@ async def list_repositories(
     """In the order of the request."""
     job = await backends.jobs.get_job(check_job_id(job_id))
     page = await backends.jobs.list_runs(job.id, status=status, limit=limit, cursor=check_cursor(cursor))
-    return RunPage(items=tuple(map(summarize_run, page.items)), cursor=page.cursor)
+    names = [run.repository for run in page.items]
+    estimates = await backends.results.find_estimates(job.id, names) if job.spec.dry_run else {}
+    items = tuple(summarize_run(run, estimates.get(run.repository)) for run in page.items)
+    return RunPage(items=items, cursor=page.cursor)
 
 
 @get(
