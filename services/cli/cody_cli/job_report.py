@@ -8,9 +8,11 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
+from cody_cli.estimates import print_estimates
 from cody_cli.tables import plain_table
 from cody_cli.views import JobView
 from cody_cli.words import count, dollars, duration
+from cody_jobs.estimates import RepositoryEstimate
 from cody_jobs.models import Failure, FileCounts, JobStatus, RunOutcome, RunStatus
 
 _NAMES_SHOWN = 5
@@ -25,7 +27,7 @@ _JOB_STYLES = {
 
 class RepositoryReport(Struct, frozen=True, kw_only=True, rename="camel"):
     """`path` is where a repository of this machine is; `patch` the file that was written; `cost_microusd` None where
-    it is not known."""
+    it is not known; `estimate` is a dry run's."""
 
     repository: str
     path: str | None
@@ -39,6 +41,7 @@ class RepositoryReport(Struct, frozen=True, kw_only=True, rename="camel"):
     patch: Path | None
     branch: str | None
     branch_error: str | None
+    estimate: RepositoryEstimate | None = None
 
 
 class JobReport(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -55,12 +58,19 @@ class JobReport(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def print_report(report: JobReport, console: Console) -> None:
-    table = plain_table("repository", "outcome", "edited", "unchanged", "failed", "skipped", "cost", "time", "")
-    for repository in report.repositories:
-        table.add_row(*_cells(repository))
-    console.print(table)
+    if report.job.dry_run:
+        print_estimates(report.repositories, report.job.estimate, console)
+    else:
+        _print_runs(report.repositories, console)
     _print_failures(report.repositories, console)
     _print_end(report, console)
+
+
+def _print_runs(repositories: Sequence[RepositoryReport], console: Console) -> None:
+    table = plain_table("repository", "outcome", "edited", "unchanged", "failed", "skipped", "cost", "time", "")
+    for repository in repositories:
+        table.add_row(*_cells(repository))
+    console.print(table)
 
 
 def outcome_words(status: RunStatus, outcome: RunOutcome | None) -> Text:

@@ -115,6 +115,7 @@ async def _collect_run(
         patch=patch,
         branch=branch,
         branch_error=problem,
+        estimate=run.estimate,
     )
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cody_cli.api import Api, job_path, run_path
+from cody_cli.estimates import print_estimates
 from cody_cli.job_report import job_status_words, outcome_words
 from cody_cli.tables import plain_table
 from cody_cli.views import JobView, PageView, RunDetailView, RunView, SampleView
@@ -64,10 +65,13 @@ def print_job(whole: WholeJob, console: Console) -> None:
     console.print(f"\n{(job.prompt or '').strip()}\n", style="dim")
     if job.sample is not None:
         _print_sample(job, job.sample, console)
+    runs = [msgspec.json.decode(raw, type=RunView) for raw in whole.repositories]
+    if job.dry_run:
+        return print_estimates(runs, job.estimate, console)
     table = plain_table("repository", "outcome", "edited", "unchanged", "failed", "skipped", "time", "")
-    for raw in whole.repositories:
-        table.add_row(*_run_cells(msgspec.json.decode(raw, type=RunView)))
-    console.print(table)
+    for run in runs:
+        table.add_row(*_run_cells(run))
+    return console.print(table)
 
 
 def _caps(job: JobView) -> str:

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from cody_jobs.estimates import JobEstimate, RepositoryEstimate
 from cody_jobs.models import (
     Failure,
     FileCounts,
@@ -51,6 +52,8 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     sample: SampleView | None = None
     former_prompts: tuple[FormerPrompt, ...] = ()
     requeued: int | None = None
+    dry_run: bool = False
+    estimate: JobEstimate | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -62,6 +65,7 @@ class RunView(Struct, frozen=True, kw_only=True, rename="camel"):
     files: FileCounts
     started_at: datetime | None
     ended_at: datetime | None
+    estimate: RepositoryEstimate | None = None
 
 
 class PatchView(Struct, frozen=True, kw_only=True, rename="camel"):
