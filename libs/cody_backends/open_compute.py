@@ -11,7 +11,7 @@ from cody_backends.aws.settings import BatchSettings
 from cody_backends.settings import BackendFamily, BackendSettings
 from cody_jobs.errors import SettingsError
 from cody_jobs.ports import Compute
-from cody_runtime.environment import CLAUDE_KEYS, without_credentials
+from cody_runtime.environment import WORKER_CREDENTIALS, without_credentials
 from cody_runtime.shutdown import PARENT_PIPE
 
 
@@ -73,5 +73,5 @@ def _open_on_batch(settings: ComputeSettings, backend: BackendSettings) -> Abstr
 
 def _for_workers(environment: Mapping[str, str]) -> dict[str, str]:
     """Without the pipe, which is a descriptor of this process: a worker ends with the fork server instead."""
-    given = without_credentials(environment, keep=CLAUDE_KEYS)
+    given = without_credentials(environment, keep=WORKER_CREDENTIALS)
     return {name: value for name, value in given.items() if name != PARENT_PIPE}

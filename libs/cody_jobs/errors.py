@@ -37,6 +37,18 @@ class IdempotencyConflict(JobRejected):
     code = "idempotency_conflict"
 
 
+class NothingFound(JobRejected):
+    """The query brings no repository."""
+
+    code = "nothing_found"
+
+
+class BadQuery(JobRejected):
+    """The code host does not understand the query."""
+
+    code = "bad_query"
+
+
 class IllegalTransition(JobRejected):
     """This state cannot follow the present one."""
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 
 CLAUDE_KEYS = frozenset({"CLAUDE_API_KEY", "ANTHROPIC_API_KEY"})
+WORKER_CREDENTIALS = CLAUDE_KEYS | {"GITHUB_READ_TOKEN"}
+"""None of them can write to a code host."""
 
 _CREDENTIAL = re.compile(
     # TOKEN in the singular only: with an s it is a number of them, as in CLAUDE_MAX_OUTPUT_TOKENS.

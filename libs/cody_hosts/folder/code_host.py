@@ -17,17 +17,18 @@ class FolderCodeHost:
 
     async def clone_source(self, repository: str) -> CloneSource:
         """Raises `JobFailed`: `repository_not_found`, or `code_host_unavailable` when the root itself is missing."""
-        return await asyncio.to_thread(self._find, repository)
+        return CloneSource(path=str(await asyncio.to_thread(self.find, repository)))
 
-    def _find(self, repository: str) -> CloneSource:
+    def find(self, repository: str) -> Path:
+        """Raises `JobFailed`, as above."""
         try:
             owner, name = check_repository_name(repository).split("/")
         except BadRepositoryName as error:
             raise JobFailed(FailureCode.REPOSITORY_NOT_FOUND, str(error)) from error
         places = [self._root / owner / name, self._root / owner / f"{name}.git"]
         for place in places:
-            if _is_repository(place):
-                return CloneSource(path=str(place))
+            if is_repository(place):
+                return place
         raise self._explain(places)
 
     def _explain(self, places: list[Path]) -> JobFailed:
@@ -42,7 +43,7 @@ class FolderCodeHost:
         return JobFailed(FailureCode.REPOSITORY_NOT_FOUND, message)
 
 
-def _is_repository(place: Path) -> bool:
+def is_repository(place: Path) -> bool:
     """As git itself sees it, without opening it: libgit2 does that, in a process that can be given up."""
     if (place / ".git").exists():
         return True

@@ -48,9 +48,10 @@ class Credential(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Protocol):
-    """Somebody who may ask GitHub."""
+    """Somebody who may ask GitHub. `login` is the account whose forks are this one's own, where there is one."""
 
     name: str
+    login: str | None
 
     async def credential(self, target: Target, access: Access) -> Credential:
         """Raises `JobFailed` (`app_not_installed`, `code_host_token_refused`), or `Unavailable`."""
@@ -66,6 +67,7 @@ class TokenIdentity:
 
     def __init__(self, name: str, token: str | None) -> None:
         self.name = name
+        self.login: str | None = None
         self._token = token
 
     def __repr__(self) -> str:

@@ -90,7 +90,8 @@ def _meaning(status: int, said: str) -> "tuple[FailureCode, _Hint]":
         return FailureCode.REPOSITORY_NOT_FOUND, _not_found_hint
     if "archived" in lower:
         return FailureCode.REPOSITORY_ARCHIVED, _no_hint
-    if "protected branch" in lower or "repository rule" in lower:
+    # 405 is the answer to a merge.
+    if "protected branch" in lower or "repository rule" in lower or (status == 405 and "required" in lower):
         return FailureCode.BRANCH_PROTECTED, _no_hint
     if status in {403, 451}:
         return FailureCode.CODE_HOST_PERMISSION_MISSING, _permission_hint
@@ -108,7 +109,7 @@ class _Hint:
 
 
 _no_hint = _Hint("")
-_token_hint = _Hint(" The token of {lane} is wrong, expired or revoked.")
+_token_hint = _Hint(" Is {lane} wrong, expired or revoked?")
 _permission_hint = _Hint(" {lane} lacks a permission for that.")
 _not_found_hint = _Hint(" It is not there, or {lane} may not see it.")
 

@@ -3,6 +3,7 @@
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ SECONDARY_SECONDS = 60.0
 SECONDARY_MOST = 3_600.0
 _RESET_MARGIN = 1.0
 """Times are told in whole seconds."""
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _SECONDARY_WORDS = ("secondary rate limit", "abuse detection")
 
 
@@ -78,12 +80,18 @@ class LaneLimits:
         self._paused_until = float("-inf")
         self._refused_in_a_row = 0
         self._left: dict[str, _Left] = {}
+        self._unlimited: set[Resource] = set()
 
     def wait(self, resource: Resource, now: float) -> float:
         """Seconds until a request may go."""
         left = self._left.get(resource)
         until = self._paused_until if left is None else max(self._paused_until, left.until(now))
         return max(0.0, until - now)
+
+    def is_known(self, resource: Resource, now: float) -> bool:
+        """Whether an answer has told what there is in the present window, or that there are no limits."""
+        left = self._left.get(resource)
+        return resource in self._unlimited or (left is not None and now < left.reset_at)
 
     def starts(self, resource: Resource, now: float) -> None:
         left = self._left.get(resource)
@@ -94,6 +102,7 @@ class LaneLimits:
         """Believe an answer where it says less than is known: answers overtake each other. `told.reset` is of real
         seconds, like the clock."""
         if told.remaining is None or told.reset is None:
+            self._unlimited.add(resource)
             return
         found = _Left(remaining=told.remaining, reset_at=now + told.reset)
         for name in {str(resource), told.resource or str(resource)}:
@@ -143,6 +152,4 @@ def _server_time(headers: Mapping[str, str], now: float) -> float:
 
 def _number(text: str | None) -> float | None:
     """A header that no server of sense sends is as good as none: nobody waits for ever because of it."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 12:
-        return None
-    return float(text)
+    return float(text) if text is not None and _NUMBER.fullmatch(text) else None

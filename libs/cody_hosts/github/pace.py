@@ -6,7 +6,7 @@ from msgspec import Struct
 
 _USED = 0.985
 """So much of each limit is used: what is on its way arrives later or sooner than it left."""
-_CATCH_UP_SECONDS = 5.0
+_CATCH_UP_SECONDS = 3.0
 """Time lost by slow answers, up to so much of it, is made up for; more would be a burst."""
 
 
@@ -36,7 +36,7 @@ class Pace:
         """Take the next turn; seconds until it comes."""
         turn = self._next(now)
         slack = _CATCH_UP_SECONDS * self._minute / 60
-        self._even = max(self._even, turn - slack) + self._spacing
+        self._even = (max(self._even, turn - slack) if self._turns else turn) + self._spacing
         self._turns.append(turn)
         return turn - now
 

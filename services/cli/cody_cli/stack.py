@@ -21,14 +21,14 @@ from cody_cli.data_folder import DataFolder, Serving
 from cody_cli.failures import CommandFailed
 from cody_cli.readiness import wait_until_ready
 from cody_jobs.ports.compute import EXIT_FAILED
-from cody_runtime.environment import CLAUDE_KEYS, without_credentials
+from cody_runtime.environment import WORKER_CREDENTIALS, without_credentials
 from cody_runtime.shutdown import PARENT_PIPE
 
 Say = Callable[[str], None]
 
-PROGRAMS: Mapping[str, frozenset[str]] = {"api": frozenset(), "dispatcher": CLAUDE_KEYS}
+PROGRAMS: Mapping[str, frozenset[str]] = {"api": frozenset(), "dispatcher": WORKER_CREDENTIALS}
 """In the order in which they are started and stopped: without the API nothing new comes in. Each gets the credentials
-of our environment that are its own, and no other: the dispatcher hands the Claude key to its workers."""
+of our environment that are its own, and no other: the dispatcher hands to its workers what they may have."""
 
 _GRACE_SECONDS = 25.0
 _SILENT_SECONDS = 2.0

@@ -1,6 +1,6 @@
 import pytest
 
-from cody_runtime.environment import CLAUDE_KEYS, is_credential, without_credentials
+from cody_runtime.environment import WORKER_CREDENTIALS, is_credential, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -9,6 +9,8 @@ from cody_runtime.environment import CLAUDE_KEYS, is_credential, without_credent
         "GITHUB_TOKEN",
         "GH_TOKEN",
         "GITHUB_PAT",
+        "GITHUB_APP_PRIVATE_KEY",
+        "GITHUB_APP_PRIVATE_KEY_FILE",
         "GITLAB_PRIVATE_TOKEN",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_ACCESS_KEY_ID",
@@ -47,5 +49,6 @@ def test_ordinary_variables_stay(name: str) -> None:
 
 
 def test_what_is_to_be_kept_is_kept() -> None:
-    environment = {"PATH": "/bin", "GITHUB_TOKEN": "t", "CLAUDE_API_KEY": "k"}
-    assert without_credentials(environment, keep=CLAUDE_KEYS) == {"PATH": "/bin", "CLAUDE_API_KEY": "k"}
+    kept = {"PATH": "/bin", "CLAUDE_API_KEY": "k", "GITHUB_READ_TOKEN": "r"}
+    environment = {**kept, "GITHUB_TOKEN": "t"}
+    assert without_credentials(environment, keep=WORKER_CREDENTIALS) == kept
