@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cody_stand_ins.github import bare
-from cody_stand_ins.github.access import level_of, require_sight
+from cody_stand_ins.github.access import level, level_of, require_sight
 from cody_stand_ins.github.call import Call, Route, listed, ok
 from cody_stand_ins.github.commit_shape import commit_shape
 from cody_stand_ins.github.identities import Level, simple_user
@@ -27,7 +27,11 @@ def get_user(call: Call) -> Answer:
     nothing = dict.fromkeys(("name", "company", "blog", "location", "hireable", "bio", "twitter_username"))
     counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
     times = {"created_at": stamp(user.created_at), "updated_at": stamp(user.created_at)}
-    return ok({**simple_user(user, call.world.links), **nothing, "email": user.email, **counts, **times})
+    private = dict.fromkeys(
+        ("private_gists", "total_private_repos", "owned_private_repos", "disk_usage", "collaborators"), 0
+    )
+    shape = {**simple_user(user, call.world.links), **nothing, "email": user.email, **counts, **times, **private}
+    return ok({**shape, "two_factor_authentication": True, "user_view_type": "private"})
 
 
 def get_repository(call: Call) -> Answer:
@@ -42,6 +46,14 @@ def get_by_id(call: Call) -> Answer:
         raise not_found()
     require_sight(call.world, call.token, found)
     return ok(full_repository(call.world, found, call.token))
+
+
+def list_of_organization(call: Call) -> Answer:
+    return _list_of(call, "Organization")
+
+
+def list_of_user(call: Call) -> Answer:
+    return _list_of(call, "User")
 
 
 def get_contents(call: Call) -> Answer:
@@ -120,6 +132,16 @@ def fork(call: Call) -> Answer:
 def list_forks(call: Call) -> Answer:
     ready = [one for one in _forks(call, call.repository) if not one.polls_until_ready]
     return listed(call, [full_repository(call.world, one, call.token) for one in ready])
+
+
+def _list_of(call: Call, kind: str) -> Answer:
+    owner = call.world.users.get(call.where["account"].lower())
+    if owner is None or owner.kind != kind:
+        raise not_found()
+    found = [one for one in call.world.repositories.values() if one.owner.lower() == owner.login.lower()]
+    seen = [one for one in found if level(call.world, call.token, one) > Level.NONE]
+    seen.sort(key=lambda one: one.full_name.lower())
+    return listed(call, [full_repository(call.world, one, call.token) for one in seen])
 
 
 def ref_shape(call: Call, repository: Repository, ref: str, commit: str) -> dict[str, Any]:
@@ -207,6 +229,8 @@ def _make_fork(call: Call, repository: Repository, owner: str, name: str) -> Rep
 
 ROUTES: Sequence[Route] = (
     Route("GET", "/user", get_user),
+    Route("GET", "/orgs/{account}/repos", list_of_organization),
+    Route("GET", "/users/{account}/repos", list_of_user),
     Route("GET", "/repos/{owner}/{repo}", get_repository),
     Route("GET", "/repositories/{id}", get_by_id),
     Route("GET", "/repos/{owner}/{repo}/contents/{path*}", get_contents),
