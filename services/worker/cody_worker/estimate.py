@@ -51,7 +51,7 @@ class _Guess(Struct, frozen=True, kw_only=True):
     judged: int
 
 
-_LOW = _Guess(tokens_per_byte=0.24, counted=0.97, calls=1.0, reply=0, file=30, match=10, cached=1.0, cold=0.0, judged=0)
+_LOW = _Guess(tokens_per_byte=0.24, counted=0.97, calls=1.0, reply=0, file=25, match=10, cached=1.0, cold=0.0, judged=0)
 _EXPECTED = _Guess(
     tokens_per_byte=0.3, counted=1.0, calls=1.1, reply=250, file=150, match=100, cached=0.95, cold=1.0, judged=1
 )
