@@ -61,7 +61,7 @@ def namespaces_are_allowed(*options: str) -> bool:
 async def test_a_job_with_commands_ends_as_the_engine_allows(stack: Stack, tmp_path: Path) -> None:
     made = make(stack, "commands")
     job_id = await stack.submit(list(made), "Write color", steps=steps(address("postgres"), "postgres"))
-    job = await stack.ended(job_id)
+    job = await stack.ended(job_id, timeout=240)
 
     if not namespaces_are_allowed():
         assert (job["status"], job["failure"]["code"]) == ("FAILED", "sandbox_missing"), job
