@@ -1,5 +1,12 @@
 """`show` of a dry run is a table of what each repository would cost, and what they would together."""
 
+import io
+
+import msgspec
+from rich.console import Console
+
+from cody_cli.job_report import JobReport, RepositoryReport, print_report
+from cody_cli.views import JobView
 from tests.unit.cody_cli import samples
 from tests.unit.cody_cli.fake_api import FakeApi, as_json
 from tests.unit.cody_cli.program import CodyBatch
@@ -22,6 +29,14 @@ def estimate(repository: str, **fields: object) -> dict[str, object]:
     }
 
 
+NOTHING_WRITTEN = {
+    "path": None,
+    "seconds": None,
+    "costMicrousd": None,
+    "patch": None,
+    "branch": None,
+    "branchError": None,
+}
 TOTAL = estimate(
     "", repositories=2, candidates=24, costMicrousd={"low": 100_000, "expected": 160_000, "high": 1_400_000}
 )
@@ -52,3 +67,14 @@ async def test_submit_asks_for_a_dry_run(client: CodyBatch, api: FakeApi) -> Non
     api.answer("POST /jobs", as_json(samples.job(status="PENDING"), 202))
     await client.run("submit", "--prompt", "Do it", "--repository", "acme/web", "--dry-run")
     assert b'"dryRun":true' in api.requests[0].body
+
+
+def test_the_report_of_run_is_the_same_table() -> None:
+    job = msgspec.convert(samples.job(dryRun=True, estimate=TOTAL), JobView)
+    repositories = tuple(msgspec.convert({**NOTHING_WRITTEN, **run}, RepositoryReport) for run in RUNS)
+    console = Console(width=200, file=io.StringIO(), record=True)
+    print_report(JobReport(job=job, repositories=repositories, patches=None), console)
+    shown = console.export_text()
+    assert "at least  expected  at most" in shown
+    assert "acme/b" in shown
+    assert "job-1 succeeded, $0.0123" in shown  # what the plan has cost
