@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cody_stand_ins.github.record import Recorder
 from cody_stand_ins.github.server import GitHubServer
 from cody_stand_ins.github.webhooks import open_webhooks
 from cody_stand_ins.serve import serve
@@ -13,13 +14,13 @@ from cody_stand_ins.serve import serve
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    asyncio.run(_run(options.folder))
+    asyncio.run(_run(options.folder, Recorder(options.record)))
     return 0
 
 
-async def _run(folder: Path) -> None:
+async def _run(folder: Path, recorder: Recorder) -> None:
     async with open_webhooks() as webhooks:
-        await serve(GitHubServer(folder, webhooks))
+        await serve(GitHubServer(folder, webhooks, recorder))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="cody_stand_ins.github", description="A stand-in for GitHub. Prints its URL, then serves."
     )
     parser.add_argument("--folder", type=Path, required=True, help="where its repositories are")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="add every call of REST to it, a line of JSON each")
     return parser
 
 

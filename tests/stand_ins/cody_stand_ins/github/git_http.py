@@ -11,6 +11,7 @@ from msgspec import Struct
 from cody_stand_ins.github import bare
 from cody_stand_ins.github.access import level
 from cody_stand_ins.github.identities import Level, Token
+from cody_stand_ins.github.push_report import with_reasons
 from cody_stand_ins.github.pushes import NOTHING, branch_moved
 from cody_stand_ins.github.records import Repository
 from cody_stand_ins.github.refusal import Refusal
@@ -46,7 +47,10 @@ class GitHttp:
         commands = _commands(body)
         answer = await self._run(request, repository, token, "/".join(rest))
         self._follow(repository, commands, token)
-        return answer
+        if not commands:
+            return answer
+        body = with_reasons(answer.body, _reasons(repository, commands))
+        return Answer(status=answer.status, body=body, headers=answer.headers)
 
     def identity(self, request: Request) -> str:
         token = self._world.tokens.get(_credential(request.headers.get("authorization", "")) or "")
@@ -164,6 +168,15 @@ _CHALLENGE = {"www-authenticate": 'Basic realm="GitHub"'}
 
 def _protected(repository: Repository) -> Sequence[str]:
     return [f"refs/heads/{branch}" for branch, rules in repository.protections.items() if rules.restrict_pushes]
+
+
+def _reasons(repository: Repository, commands: Sequence[Command]) -> Mapping[str, str]:
+    """Why our hook refuses what it refuses."""
+    protected = _protected(repository)
+    workflow = "refusing to allow a token to create or update workflow without `workflow` scope"
+    return {
+        command.ref: "protected branch hook declined" if command.ref in protected else workflow for command in commands
+    }
 
 
 def _credential(authorization: str) -> str | None:

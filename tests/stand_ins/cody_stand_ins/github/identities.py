@@ -81,6 +81,7 @@ def simple_user(user: User, links: Links) -> dict[str, Any]:
         "events_url": f"{url}/events{{/privacy}}",
         "received_events_url": f"{url}/received_events",
         "type": user.kind,
+        "user_view_type": "public",
         "site_admin": False,
     }
 
@@ -102,4 +103,5 @@ def simple_team(team: Team, links: Links) -> dict[str, Any]:
         "slug": team.slug,
         "type": "organization",
         "organization_id": 1,
+        "parent": None,
     }

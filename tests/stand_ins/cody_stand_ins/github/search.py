@@ -55,7 +55,7 @@ def search_issues(call: Call) -> Answer:
     query = _read(call)
     found = search_pulls(call, query)
     items = [{**issue_shape(call.world, repository, pull), "score": 1.0} for repository, pull in found]
-    return _found(call, items)
+    return _found(call, items, search_type="lexical")
 
 
 def search_pulls(call: Call, query: Query) -> list[tuple[Repository, Pull]]:
@@ -91,10 +91,10 @@ def _read(call: Call) -> Query:
         raise Refusal(422, f"The query cannot be parsed: {error}") from error
 
 
-def _found(call: Call, items: Sequence[dict[str, Any]]) -> Answer:
+def _found(call: Call, items: Sequence[dict[str, Any]], **more: str) -> Answer:
     """GitHub shows the first thousand at most."""
     page, headers = call.request.page(items[:_MOST])
-    return ok({"total_count": len(items), "incomplete_results": False, "items": page}, headers=headers)
+    return ok({"total_count": len(items), "incomplete_results": False, "items": page, **more}, headers=headers)
 
 
 def _repositories(call: Call, query: Query) -> list[Repository]:

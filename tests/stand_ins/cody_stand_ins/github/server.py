@@ -17,6 +17,7 @@ from cody_stand_ins.github.git_http import GitHttp, is_git
 from cody_stand_ins.github.limits import Limits, LimitSettings
 from cody_stand_ins.github.log import Logged
 from cody_stand_ins.github.names import Links
+from cody_stand_ins.github.record import Recorder
 from cody_stand_ins.github.request import ENTERPRISE, Answer, Request, read_request
 from cody_stand_ins.github.webhooks import Webhooks
 from cody_stand_ins.github.world import World
@@ -35,8 +36,9 @@ class AnswerLost(Exception):
 class GitHubServer:
     """Answers like GitHub; forgets everything when it ends, but for the repositories in its folder."""
 
-    def __init__(self, folder: Path, webhooks: Webhooks) -> None:
+    def __init__(self, folder: Path, webhooks: Webhooks, recorder: Recorder) -> None:
         self._folder = folder
+        self._recorder = recorder
         self.webhooks = webhooks
         self.generation = 0
         self.start_over()
@@ -91,6 +93,7 @@ class GitHubServer:
 
     def _answer_api(self, request: Request) -> tuple[Answer, Mapping[str, Any]]:
         answer, facts = self._api.answer(request)
+        self._recorder.keep(request, answer)
         return _with_etag(request, answer, facts.forgive), msgspec.structs.asdict(facts)
 
     def _entry(self, request: Request, facts: Mapping[str, Any], status: int) -> Logged:
