@@ -145,11 +145,13 @@ class Api:
         """Through limits and tokens that ran out, which have done nothing; one who may not lets another one try."""
         refused = dict[Identity, JobFailed]()
         for _ in range(_REFUSALS + len(self._identities)):
+            tried = len(refused)
             try:
                 reply = await self._once(request, refused)
-            except JobFailed:
-                if not refused or len(refused) == len(self._identities):
-                    raise
+            except JobFailed as error:
+                if len(refused) in {tried, len(self._identities)}:
+                    # The first one's reason: the others were only asked because of it.
+                    raise next(iter(refused.values()), error) from error.__cause__
                 continue
             if reply is not None:
                 return reply

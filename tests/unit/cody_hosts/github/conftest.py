@@ -38,7 +38,7 @@ def opened(stand_in: GitHubStandIn) -> Opened:
     """Open our GitHub with these tokens; other settings, and what `open_github` takes, by name."""
 
     def open_it(
-        *tokens: str, minute: float = 60.0, read_token: str | None = None, url: str | None = None, **more: object
+        *tokens: str, minute: float = 1.0, read_token: str | None = None, url: str | None = None, **more: object
     ):
         host = HostSettings(
             code_host=CodeHostKind.GITHUB, github_api_url=url or stand_in.api, github_read_token=read_token
