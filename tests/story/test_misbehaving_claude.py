@@ -38,6 +38,7 @@ CODES: Mapping[FaultKind, FailureCode] = {
     FaultKind.WORKFLOW_EDITED: FailureCode.GUARD_HIT,
     FaultKind.WORKFLOW_CREATED: FailureCode.GUARD_HIT,
     FaultKind.INJECTION_FOLLOWED: FailureCode.GUARD_HIT,
+    FaultKind.INJECTED_CODE: FailureCode.GUARD_HIT,
     FaultKind.SECRET_ADDED: FailureCode.GUARD_HIT,
     FaultKind.BIDI_ADDED: FailureCode.GUARD_HIT,
     FaultKind.DEPENDENCY_ADDED: FailureCode.GUARD_HIT,
@@ -47,7 +48,6 @@ CODES: Mapping[FaultKind, FailureCode] = {
 UNSEEN: Mapping[FaultKind, str] = {
     FaultKind.NO_OP: "a remark instead of the change is an edit like others; the completion query lists the file",
     FaultKind.HALF_DONE: "a change that was begun is an edit like others; the completion query lists the file",
-    FaultKind.INJECTED_CODE: "code that needs no address, secret or package from elsewhere looks like any other code",
 }
 """What no guard can see in a diff alone, and why."""
 FILES_OF_A_KIND = 20

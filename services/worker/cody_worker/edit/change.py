@@ -99,7 +99,8 @@ def _changes(question: FileQuestion, outcome: Edited, new_data: bytes) -> Iterat
     if outcome.renamed is not None:  # its old path may be protected
         yield Change(path=question.path, before=question.data, after=question.data)
     for file in outcome.created:
-        yield Change(path=file.path, before=None, after=_encoded(file.text), mode_after=REGULAR)
+        after = _encoded(file.text)
+        yield Change(path=file.path, before=None, after=after, origin=question.data, mode_after=REGULAR)
 
 
 def _hit(findings: list[Finding]) -> Problem:

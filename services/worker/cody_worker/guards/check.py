@@ -7,6 +7,7 @@ from cody_worker.guards.added_secret import added_secrets
 from cody_worker.guards.change_too_large import change_too_large
 from cody_worker.guards.changed_lines import ChangedLines, changed_lines
 from cody_worker.guards.control_characters import became_binary, control_characters
+from cody_worker.guards.dangerous_code import dangerous_code
 from cody_worker.guards.elided_code import elided_code
 from cody_worker.guards.finding import MOST_FINDINGS_OF_A_GUARD, Change, Finding, GuardName, GuardRules, shown
 from cody_worker.guards.new_dependency import new_dependencies
@@ -52,6 +53,7 @@ def _guards(change: Change, lines: ChangedLines, rules: GuardRules) -> Iterator[
     yield added_secrets(lines, change.path)
     yield control_characters(lines)
     yield new_urls(lines, rules)
+    yield dangerous_code(change, lines, rules)
 
 
 def _syntax(change: Change, text: str) -> Finding | None:

@@ -68,10 +68,10 @@ _WORDS_OF_REMARKS = re.compile(
 
 def elided_code(lines: ChangedLines, path: str) -> list[Finding]:
     """What stood in the file before, in any place and indentation, is not reported."""
-    is_prose = _is_prose(path)
-    known = Counter(_remarks(lines.removed, is_prose=is_prose).values())
+    prose = is_prose(path)
+    known = Counter(_remarks(lines.removed, is_prose=prose).values())
     new: list[Line] = []
-    for line, remark in _remarks(lines.added, is_prose=is_prose).items():
+    for line, remark in _remarks(lines.added, is_prose=prose).items():
         known[remark] -= 1
         new += [line] if known[remark] < 0 else []
     return [_finding(line) for line in new[:MOST_FINDINGS_OF_A_GUARD]]
@@ -82,7 +82,7 @@ def _finding(line: Line) -> Finding:
     return Finding(guard=GuardName.CODE_ELIDED, message=message, line=line.number)
 
 
-def _is_prose(path: str) -> bool:
+def is_prose(path: str) -> bool:
     """A name in capitals without a suffix is that of a README or a licence."""
     name = PurePosixPath(path)
     return name.suffix.lower() in _PROSE if name.suffix else name.name.isupper()

@@ -29,6 +29,7 @@ class GuardName(StrEnum):
     CONTROL_CHARACTERS = "control_characters"
     NEW_URL = "new_url"
     RESTYLED_CODE = "restyled_code"
+    DANGEROUS_CODE = "dangerous_code"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -42,11 +43,13 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 class Change(Struct, frozen=True, kw_only=True):
     """What became of one file. `before` is None for one that is made, `after` for one that is deleted; modes are git's.
-    A renamed file is one change under its new path: with two, its tests would seem to be deleted."""
+    A renamed file is one change under its new path: with two, its tests would seem to be deleted. `origin` is the file
+    that a new one was made out of."""
 
     path: str
     before: bytes | None
     after: bytes | None
+    origin: bytes | None = None
     mode_before: int | None = None
     mode_after: int | None = None
 
