@@ -151,7 +151,10 @@ class ShardBench(Struct, frozen=True, kw_only=True):
         return await self.backends.jobs.get_shard(job.id, attempt.number, 0)
 
     def work(self, job: Job, shard: Shard, *, owner: str = "worker-1") -> ShardWork:
-        tools = Tools(
+        return ShardWork(self.tools(owner), job, shard, self.stop)
+
+    def tools(self, owner: str) -> Tools:
+        return Tools(
             settings=self.settings,
             backends=self.backends,
             host=open_code_host(self.settings.host),
@@ -160,7 +163,6 @@ class ShardBench(Struct, frozen=True, kw_only=True):
             command_place=CommandPlace(path=os.environ["PATH"], hidden=(str(self.root),)),
             owner=owner,
         )
-        return ShardWork(tools, job, shard, self.stop)
 
 
 @pytest.fixture(scope="session")
