@@ -38,12 +38,16 @@ class Discussion:
         body = f"{marker}\n{text}"
         found = await self._own_comment(name, marker)
         if found is None:
-            what, url = f"comment on {name}", f"{_issue_url(name)}/comments"
-            await self._api.send(_change(name, what=what, method="POST", url=url, body={"body": body}))
+            await self.add_comment(name, body)
         elif found.body != body:
             url = f"{repo_url(name.repository)}/issues/comments/{found.id}"
             what = f"change a comment on {name}"
             await self._api.send(_change(name, what=what, method="PATCH", url=url, body={"body": body}))
+
+    async def add_comment(self, name: PullName, text: str) -> None:
+        """Raises `PerhapsDone`; to find it again it needs a marker, as in `say`."""
+        what, url = f"comment on {name}", f"{_issue_url(name)}/comments"
+        await self._api.send(_change(name, what=what, method="POST", url=url, body={"body": text}))
 
     async def touch(self, name: PullName, touches: Touches) -> None:
         """Add what is asked for; all of it may be done twice."""
