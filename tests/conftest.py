@@ -42,7 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="also run the tests that call real, paid services")
     parser.addoption("--kills", type=int, default=4, help="how many jobs the kill walk disturbs")
     parser.addoption("--storms", type=int, default=2, help="how often 200 files ask at once under caps")
-    parser.addoption("--record-github", metavar="FOLDER", help="keep what GitHub's stand-ins are asked and answer")
     parser.addoption("--kill-seed", type=int, default=1, help="which programs it kills, and at which steps")
 
 

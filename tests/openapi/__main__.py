@@ -1,9 +1,10 @@
 """`python -m tests.openapi [PYTEST ARGUMENTS]`: run tests that use GitHub's stand-in, and hold every request and answer
 of REST against GitHub's published description. Needs npm, which fetches it into a temporary folder.
 
-With `--recordings FOLDER` nothing runs; what an earlier `pytest --record-github FOLDER` kept is checked."""
+With `--recordings FOLDER` nothing runs; what an earlier `STAND_IN_RECORDINGS=FOLDER pytest …` kept is checked."""
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from cody_stand_ins.github.record import Exchange
+from cody_stand_ins.github.record import RECORDINGS, Exchange
 from tests.openapi.check_exchange import Checker
 from tests.openapi.description import fetch_description, read_description
 
-_TESTS = ("tests/unit/cody_stand_ins/github",)
+_TESTS = ("tests/unit/cody_stand_ins/github", "tests/unit/cody_hosts/github", "tests/contract/test_code_host.py")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run_tests(folder: Path, tests: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests, "--record-github", str(folder)]).returncode
+    environment = {**os.environ, RECORDINGS: str(folder)}
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], env=environment).returncode
 
 
 def _exchanges(folder: Path) -> Iterator[Exchange]:

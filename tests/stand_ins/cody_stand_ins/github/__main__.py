@@ -2,11 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cody_stand_ins.github.record import Recorder
+from cody_stand_ins.github.record import RECORDINGS, Recorder
 from cody_stand_ins.github.server import GitHubServer
 from cody_stand_ins.github.webhooks import open_webhooks
 from cody_stand_ins.serve import serve
@@ -14,7 +15,7 @@ from cody_stand_ins.serve import serve
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    asyncio.run(_run(options.folder, Recorder(options.record)))
+    asyncio.run(_run(options.folder, Recorder(options.recordings)))
     return 0
 
 
@@ -28,7 +29,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="cody_stand_ins.github", description="A stand-in for GitHub. Prints its URL, then serves."
     )
     parser.add_argument("--folder", type=Path, required=True, help="where its repositories are")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="add every call of REST to it, a line of JSON each")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="FOLDER",
+        default=os.environ.get(RECORDINGS),
+        help=f"keep every call of REST in a file there, a line of JSON each (default: ${RECORDINGS})",
+    )
     return parser
 
 

@@ -43,6 +43,7 @@ class Facts(Struct, kw_only=True):
     identity: str = _ANONYMOUS
     content: bool = False
     limited: bool = False
+    scopes: str | None = None
     forgive: Callable[[], None] = _nothing
 
 
@@ -67,14 +68,23 @@ class Api:
         _require_version(request)
         token = None if _asks_as_app(request.path) else self._token(request)
         facts.identity = _ANONYMOUS if token is None else token.identity
+        facts.scopes = None if token is None or token.permissions is not None else ", ".join(token.scopes)
         if request.path == "/rate_limit":
             return ok(self._limits().overview(facts.identity))
-        found = self._routes.find(request.method, request.segments)
+        found = self._routes.find(request.method, self._segments(request))
         self._take(request, found, facts)
         if found is None:
             raise not_found()
         call = Call(world=self._world, limits=self._limits(), request=request, token=token, where=found.where)
         return found.route.handler(call)
+
+    def _segments(self, request: Request) -> Sequence[str]:
+        """A repository is found by its id, too: that is where GitHub sends whoever asks for one that moved."""
+        segments = request.segments
+        if len(segments) < 2 or segments[0] != "repositories" or not segments[1].isdecimal():
+            return segments
+        found = self._world.of_id(int(segments[1]))
+        return segments if found is None else ["repos", found.owner, found.name, *segments[2:]]
 
     def _take(self, request: Request, found: Found | None, facts: Facts) -> None:
         limits, resource, identity = self._limits(), resource_of(request.path), facts.identity
@@ -105,6 +115,7 @@ class Api:
             "x-github-media-type": "github.v3; format=json",
             "x-github-api-version-selected": version,
             **self._limits().headers(facts.identity, resource_of(request.path)),
+            **({} if facts.scopes is None else {"x-oauth-scopes": facts.scopes}),
             **answer.headers,
         }
         body = _newer(answer.body) if version == VERSIONS[1] else answer.body

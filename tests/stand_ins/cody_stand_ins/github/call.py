@@ -42,7 +42,8 @@ class Call(Struct, frozen=True, kw_only=True):
         require_sight(self.world, self.token, found)
         if moved is not None:
             url = f"{self.world.links.api}/repositories/{found.id}{self._rest()}"
-            raise Refusal(301, "Moved Permanently", headers={"location": url})
+            status, said = (301, "Moved Permanently") if self.request.method == "GET" else (307, "Temporary Redirect")
+            raise Refusal(status, said, headers={"location": url})
         if found.polls_until_ready > 0:
             found.polls_until_ready -= 1
             raise not_found()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class GitHttp:
         except Refusal as refusal:
             return Answer(status=refusal.status, body=refusal.message.encode(), headers=refusal.headers)
         body = request.body if rest[-1] == "git-receive-pack" else b""
-        commands = _commands(body)
+        commands = _commands(gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body)
         answer = await self._run(request, repository, token, "/".join(rest))
         self._follow(repository, commands, token)
         if not commands:
@@ -154,7 +155,10 @@ class GitHttp:
     def _follow(self, repository: Repository, commands: Sequence[Command], token: Token | None) -> None:
         for command in commands:
             now = bare.ref_target(repository.path, command.ref) or NOTHING
-            if token is not None and now == command.new and command.ref.startswith("refs/heads/"):
+            if token is None or now != command.new:
+                continue
+            self._world.pushed += 1
+            if command.ref.startswith("refs/heads/"):
                 branch = command.ref.removeprefix("refs/heads/")
                 branch_moved(self._world, repository, branch, command.old, command.new, token.login)
 

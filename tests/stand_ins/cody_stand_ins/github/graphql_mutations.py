@@ -49,6 +49,8 @@ def _enable_auto_merge(call: Call, given: Given) -> Node:
         raise Refusal(422, "Auto merge is not allowed for this repository")
     if pull.state != "open":
         raise Refusal(422, "Pull request is closed")
+    if given.get("expectedHeadOid") not in {None, pull.head_sha}:
+        raise Refusal(422, "Head branch was modified. Review and try the merge again.")
     if not pull.draft and what_blocks(repository, pull) is None and rollup(repository, pull.head_sha) != "PENDING":
         if is_mergeable(repository, pull):
             raise Refusal(422, "Pull request Pull request is in clean status")
@@ -103,6 +105,9 @@ def _commit_on_branch(call: Call, given: Given) -> Node:
             422, f'Expected branch to point to "{given["expectedHeadOid"]}" but it did not. Pull and try again.'
         )
     _refuse_protected(call, repository, branch, changes)
+    for one in changes.get("deletions") or ():
+        if bare.file_at(repository.path, old, one["path"]) is None:
+            raise Refusal(422, f"A path was requested for deletion which does not exist: {one['path']}")
     new = bare.commit_files(
         repository.path,
         branch,

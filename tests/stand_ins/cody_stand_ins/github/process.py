@@ -48,6 +48,9 @@ class GitHubStandIn:
     async def move_repository(self, name: str, to: str) -> None:
         await self._post("change", name=name, movedTo=to)
 
+    async def remove_repository(self, name: str) -> None:
+        await self._post("remove", name=name)
+
     async def protect(self, name: str, branch: str = "main", **rules: Any) -> None:
         """`restrictPushes`, `requiredReviews`, `requiredChecks`, `strict`."""
         await self._post("protect", name=name, branch=branch, rules=rules)

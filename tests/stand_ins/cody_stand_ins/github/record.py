@@ -1,5 +1,6 @@
 """What was asked and answered, kept in a file, so that it can be held against GitHub's published description."""
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from cody_stand_ins.github.request import Answer, Request
+
+RECORDINGS = "STAND_IN_RECORDINGS"
+"""Environment variable: a folder. So every stand-in that a test run starts keeps its own, wherever it is started."""
 
 
 class Exchange(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -23,10 +27,10 @@ class Exchange(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Recorder:
-    """Writes a line for each call, at once; with no file, nothing."""
+    """Writes a line for each call, at once, into a file of its own in the folder; with no folder, nothing."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
+    def __init__(self, folder: Path | None) -> None:
+        self._file = None if folder is None else folder / f"{uuid.uuid4().hex}.jsonl"
 
     def keep(self, request: Request, answer: Answer) -> None:
         if self._file is None or request.path.startswith(("/graphql", "/_logs/")):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cody_stand_ins.github import bare
-from cody_stand_ins.github.access import level, level_of, require_sight
+from cody_stand_ins.github.access import level, level_of
 from cody_stand_ins.github.call import Call, Route, listed, ok
 from cody_stand_ins.github.commit_shape import commit_shape
 from cody_stand_ins.github.identities import Level, simple_user
@@ -36,16 +36,6 @@ def get_user(call: Call) -> Answer:
 
 def get_repository(call: Call) -> Answer:
     return ok(full_repository(call.world, call.repository, call.token))
-
-
-def get_by_id(call: Call) -> Answer:
-    """Where the old name of a moved repository leads to."""
-    number = call.where["id"]
-    found = call.world.of_id(int(number)) if number.isdecimal() else None
-    if found is None:
-        raise not_found()
-    require_sight(call.world, call.token, found)
-    return ok(full_repository(call.world, found, call.token))
 
 
 def list_of_organization(call: Call) -> Answer:
@@ -96,6 +86,8 @@ def get_branch(call: Call) -> Answer:
 def get_ref(call: Call) -> Answer:
     repository, name = call.repository, call.where["ref"]
     call.may(repository, "contents", Level.READ)
+    if not bare.branches(repository.path):
+        raise Refusal(409, "Git Repository is empty.")
     found = bare.ref_target(repository.path, f"refs/{name}")
     if found is None:
         raise not_found()
@@ -232,7 +224,6 @@ ROUTES: Sequence[Route] = (
     Route("GET", "/orgs/{account}/repos", list_of_organization),
     Route("GET", "/users/{account}/repos", list_of_user),
     Route("GET", "/repos/{owner}/{repo}", get_repository),
-    Route("GET", "/repositories/{id}", get_by_id),
     Route("GET", "/repos/{owner}/{repo}/contents/{path*}", get_contents),
     Route("GET", "/repos/{owner}/{repo}/branches/{branch*}", get_branch),
     Route("GET", "/repos/{owner}/{repo}/git/ref/{ref*}", get_ref),

@@ -58,6 +58,10 @@ class ChangeRepository(Struct, frozen=True, kw_only=True, rename="camel", forbid
     moved_to: str | None = None
 
 
+class RemoveRepository(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    name: str
+
+
 class Protect(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """None of `rules`: no protection any more."""
 

@@ -8,6 +8,7 @@ import msgspec
 
 from cody_stand_ins.github import bare
 from cody_stand_ins.github.identities import Level, Team, Token, User
+from cody_stand_ins.github.pushes import close
 from cody_stand_ins.github.records import Milestone, Protection, Repository
 from cody_stand_ins.github.stage import (
     AddApp,
@@ -19,6 +20,7 @@ from cody_stand_ins.github.stage import (
     Forks,
     Install,
     Protect,
+    RemoveRepository,
     TokenLife,
 )
 from cody_stand_ins.github.world import App, Installation, World
@@ -90,6 +92,17 @@ def change_repository(world: World, wish: ChangeRepository) -> None:
         _change(repository, name, value)
     if wish.moved_to is not None:
         _move(world, repository, wish.moved_to)
+
+
+def remove_repository(world: World, wish: RemoveRepository) -> None:
+    """Pull requests from it lose their head, and are closed."""
+    gone = world.repositories.pop(world.repository(wish.name).key)
+    for repository in world.repositories.values():
+        for pull in repository.pulls.values():
+            if pull.head == gone.key:
+                pull.head = None
+                if pull.state == "open":
+                    close(world, repository, pull, gone.owner)
 
 
 def protect(world: World, wish: Protect) -> None:

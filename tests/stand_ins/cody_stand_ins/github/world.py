@@ -53,6 +53,7 @@ class World:
         self.moved: dict[str, str] = {}
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
+        self.pushed = 0
         self.fork_polls = 2
         self.token_lasts: float | None = None
         self._ids = itertools.count(1_000)

@@ -7,17 +7,13 @@ import httpx
 import pytest
 
 from cody_stand_ins.github import GitHubStandIn, github_stand_in
-from tests.support.record_github import record_options
 
 TOKEN = "bot-token"
 
 
 @pytest.fixture(scope="session")
-async def running_github(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[GitHubStandIn]:
-    folder = tmp_path_factory.mktemp("github")
-    async with github_stand_in(folder, options=record_options(pytestconfig)) as stand_in:
+async def running_github(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[GitHubStandIn]:
+    async with github_stand_in(tmp_path_factory.mktemp("github")) as stand_in:
         yield stand_in
 
 

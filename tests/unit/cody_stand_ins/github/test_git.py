@@ -98,3 +98,4 @@ async def test_a_moved_repository_is_found_under_its_old_name(
     assert moved.status_code == 301
     found = await http.get(moved.headers["location"])
     assert found.json()["full_name"] == "acme/store"
+    assert (await http.get(f"{moved.headers['location']}/pulls")).json() == []

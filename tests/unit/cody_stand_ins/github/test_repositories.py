@@ -45,6 +45,9 @@ async def test_a_fork_is_there_some_looks_later_and_can_be_pulled_from(
     assert (pull.status_code, pull.json()["head"]["label"]) == (201, "bot:fix")
     head = await github.commit("bot/shop", "fix", {"a.py": "a = 3\n"}, login="bot")
     assert (await http.get(f"{_SHOP}/pulls/1")).json()["head"]["sha"] == head
+    await github.remove_repository("bot/shop")
+    left = (await http.get(f"{_SHOP}/pulls/1")).json()
+    assert (left["state"], left["head"]["repo"]) == ("closed", None)
     await github.change_repository("acme/shop", allowForking=False)
     assert (await http.post(f"{_SHOP}/forks", json={})).status_code == 403
 
