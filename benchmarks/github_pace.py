@@ -1,6 +1,8 @@
 """How much of the rate that GitHub allows for changes is used, without ever going beyond it.
 
-`python -m benchmarks.github_pace`: a thousand comments against the stand-in, with a limit of 80 a minute that passes
+    ./dev bench github_pace [--count 1000] [--scale 10]
+
+Comments on one pull request, by one identity, against the stand-in, whose limit of 80 a minute passes `--scale` times
 faster than real minutes.
 """
 
@@ -8,9 +10,9 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from benchmarks.tables import print_head, print_machine, print_row
 from cody_hosts.github.github import open_github
 from cody_hosts.settings import CodeHostKind, GitHubSettings, HostSettings
 from cody_jobs.ports.pull_requests import Head, NewPull
@@ -59,8 +61,9 @@ async def _tell(stand_in: GitHubStandIn, scale: float) -> int:
     stats = await stand_in.stats()
     minutes = (stats.content_times[-1] - stats.content_times[0]) * scale / 60
     rate = (stats.content - 1) / minutes
-    print(f"{stats.content:,} changes in {minutes:.1f} minutes: {rate:.1f} a minute, {rate / 80:.1%} of the limit")
-    print(f"refused: {stats.limited}, locked out: {', '.join(stats.locked_out) or 'nobody'}")
+    print_head("changes", "minutes", "a minute", "of the limit", "refused", "locked out")
+    locked_out = ", ".join(stats.locked_out) or "nobody"
+    print_row(f"{stats.content:,}", f"{minutes:.1f}", f"{rate:.1f}", f"{rate / 80:.1%}", stats.limited, locked_out)
     return 0 if rate >= 0.95 * 80 and not stats.limited else 1
 
 
@@ -69,11 +72,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--scale", type=float, default=10.0, help="so many times as fast as real minutes")
     options = parser.parse_args()
-    started = time.monotonic()
+    print_machine()
     with tempfile.TemporaryDirectory(prefix="cody-github-") as folder:
-        code = asyncio.run(measure(options.count, options.scale, Path(folder)))
-    print(f"{time.monotonic() - started:.0f} s")
-    return code
+        return asyncio.run(measure(options.count, options.scale, Path(folder)))
 
 
 if __name__ == "__main__":

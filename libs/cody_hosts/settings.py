@@ -33,6 +33,9 @@ class HostSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
 
+    def __repr__(self) -> str:
+        return f"HostSettings(code_host={self.code_host.value!r}, repositories_root={self.repositories_root!r})"
+
 
 class GitHubSettings(Struct, frozen=True, kw_only=True):
     """Who writes to GitHub, and how fast: for the publisher alone."""
@@ -64,3 +67,6 @@ class GitHubSettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=3_600, description="Seconds that a request waits for room under GitHub's limits."),
     ] = 90.0
+
+    def __repr__(self) -> str:
+        return f"GitHubSettings({len(self.github_token)} tokens, github_app_id={self.github_app_id!r})"

@@ -100,6 +100,10 @@ class AppIdentity:
             reply = await self._ask("GET", f"{place}/installation")
             if reply.status == HTTPStatus.OK:
                 return msgspec.json.decode(reply.content, type=Installation)
+            if 300 <= reply.status < 400:
+                # Its tokens are made for a name, so that it cannot follow.
+                message = f"{target.repository or target.owner} has another name or owner now"
+                raise JobFailed(FailureCode.REPOSITORY_MOVED, message)
             if reply.status != HTTPStatus.NOT_FOUND:
                 raise self._judged(reply)
         raise self._not_installed(target)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cody_hosts.github.addresses import Addresses, addresses_of
-from cody_hosts.open_code_host import HostSettings, open_code_host
+from cody_hosts.open_code_host import GitHubSettings, HostSettings, open_code_host
 from cody_jobs.errors import SettingsError
 from cody_jobs.ports.code_host import CloneSource
 from cody_runtime.settings import load_settings
@@ -26,7 +26,18 @@ async def test_a_worker_clones_with_the_token_that_reads_and_has_no_other() -> N
     source = await open_code_host(settings).clone_source("acme/shop")
 
     assert source == CloneSource(url="https://github.com/acme/shop.git", token="reads")
-    assert "writes" not in f"{settings!r}"
+
+
+def test_settings_never_show_their_secrets() -> None:
+    given = {
+        "GITHUB_READ_TOKEN": "secret-1",
+        "GITHUB_TOKEN": "secret-2, secret-3",
+        "GITHUB_APP_ID": "7",
+        "GITHUB_APP_PRIVATE_KEY": "secret-4",
+    }
+
+    assert load_settings(GitHubSettings, given).github_token == ("secret-2", "secret-3")
+    assert "secret" not in f"{load_settings(HostSettings, given)!r} {load_settings(GitHubSettings, given)!r}"
 
 
 def test_a_worker_needs_no_http_client_for_it() -> None:
