@@ -60,8 +60,8 @@ class Checker:
         if described is None and exchange.status not in EVERYWHERE:
             yield "the description has no such status"
         schema = _schema(described) if described is not None else None
-        if schema is None and exchange.status >= 400:
-            schema = _ERROR  # GitHub says more in an error than the description has
+        if schema is None and exchange.status >= 300:
+            schema = _ERROR  # GitHub says more in these than the description has
         if exchange.answer is None:
             return
         if schema is None:

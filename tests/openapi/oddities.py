@@ -16,6 +16,8 @@ class Oddity(Struct, frozen=True):
 
 NULLS: Sequence[Oddity] = (
     Oddity(r"/pulls", r"(\d+/)?head/repo", "null when the repository of the branch was deleted"),
+    Oddity(r"/pulls", r"(\d+/)?labels/\d+/description", "null where a label has none"),
+    Oddity(r"/check-runs", r"check_runs/\d+/conclusion", "null until it is over, which its list of words leaves out"),
     Oddity(r"GET /search/issues", r"items/\d+/body", "null where a pull request has no body"),
 )
 """Null where the description has none."""
@@ -25,8 +27,9 @@ DROPPED_BY_NEWER = frozenset({"merge_commit_sha", "assignee"})
 
 NEWER = "2026-03-10"
 
-EVERYWHERE = frozenset({400, 401, 403, 404, 429})
-"""Statuses that any operation may answer with (credentials, versions, limits, what is not there), listed or not."""
+EVERYWHERE = frozenset({301, 307, 400, 401, 403, 404, 429})
+"""Statuses that any operation may answer with (credentials, versions, limits, what moved or is not there), listed or
+not."""
 
 UNDESCRIBED: Sequence[Oddity] = (
     Oddity(r"GET /repositories/\d+(/.*)?", "", "where GitHub sends whoever asks for a repository that moved"),

@@ -146,7 +146,6 @@ def _settings(world: World, repository: Repository, token: Token | None) -> dict
         "allow_auto_merge": repository.allow_auto_merge,
         "allow_update_branch": True,
         "delete_branch_on_merge": repository.delete_branch_on_merge,
-        "temp_clone_token": None,
     }
 
 
