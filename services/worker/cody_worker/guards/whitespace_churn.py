@@ -1,14 +1,14 @@
 """Reformatting that nobody asked for: lines that differ in nothing but their white space or their end."""
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
+from cody_worker.guards.aligned_lines import Aligned, Row, align
 from cody_worker.guards.asked import asks_for
-from cody_worker.guards.blank_lines import changed_gaps
-from cody_worker.guards.changed_lines import ChangedLines, Line, Pair, bare, pairs_by
+from cody_worker.guards.changed_lines import ChangedLines
 from cody_worker.guards.finding import Finding, GuardName, GuardRules
 
 MOST_CHURN = 0.2
@@ -26,10 +26,18 @@ _LONGEST_TEXT = 60
 """So many lines of a block may keep their indentation, where a text of several lines begins before them."""
 
 
+class _Pair(Struct, frozen=True, kw_only=True):
+    """The same line before and after, but for white space; `place` are its indexes."""
+
+    old: Row
+    new: Row
+    place: tuple[int, int]
+
+
 class _Churn(Struct, frozen=True, kw_only=True):
     """`gaps` are numbers of lines before which blank lines came or went; `real` is how many lines changed besides."""
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[_Pair]
     gaps: Sequence[int]
     real: int
 
@@ -49,80 +57,61 @@ def whitespace_churn(lines: ChangedLines, rules: GuardRules) -> Finding | None:
     the task speaks of white space."""
     if not lines.before or not lines.after or asks_for(_ASKED_FOR, rules):
         return None
-    churn = _churn(lines)
-    return _finding(churn) if churn.is_too_much else _blank_or_final(lines, churn.real)
+    churn = _churn(align(lines.before, lines.after))
+    return _finding(churn) if churn.is_too_much else _final(lines)
 
 
-def _churn(lines: ChangedLines) -> _Churn:
-    pairs = pairs_by(bare, lines.removed, lines.added)
-    real = max(_real(lines.added), _real(lines.removed)) - len(pairs) or int(_has_moved(lines))
-    gaps = [gap.line for gap in changed_gaps(lines.before, lines.after)]
-    return _Churn(pairs=_without_blocks(pairs, lines, real), gaps=gaps, real=real)
+def _churn(aligned: Aligned) -> _Churn:
+    """What is between two rows that are neighbours before and after did not come with a change."""
+    old, new, places = aligned.old, aligned.new, aligned.places
+    real = max(len(old), len(new)) - len(places)
+    known = {(-1, -1), *places}
+    gaps = [new[b].number for a, b in places if old[a].blank != new[b].blank and (a - 1, b - 1) in known]
+    blocks = [*_blocks(aligned)]
+    excused = {pair.place for block in _explained(blocks, known, real) for pair in block}
+    pairs = [pair for block in blocks for pair in block if pair.place not in excused]
+    return _Churn(pairs=pairs, gaps=gaps, real=real)
 
 
-def _has_moved(lines: ChangedLines) -> bool:
-    """Whether lines stand in another order."""
-    old, new = (map(bare, text.split("\n")) for text in (lines.before, lines.after))
-    return [*filter(None, old)] != [*filter(None, new)]
-
-
-def _real(lines: Iterable[Line]) -> int:
-    return sum(1 for line in lines if line.text.strip())
-
-
-def _without_blocks(pairs: Sequence[Pair], lines: ChangedLines, real: int) -> list[Pair]:
+def _explained(blocks: Sequence[list[_Pair]], known: AbstractSet[tuple[int, int]], real: int) -> Sequence[list[_Pair]]:
     """Each really changed line explains at most one block of lines that were all indented by the same, where what is
     around it changed."""
-    old, new = (text.split("\n") for text in (lines.before, lines.after))
-    blocks = [
-        block for block in _blocks(pairs, _kept(lines, new)) if _shift(block[0]) and _has_new_neighbour(block, old, new)
-    ]
-    explained = sorted(blocks, key=len, reverse=True)[:real]
-    excused = {id(pair) for block in explained for pair in block}
-    return [pair for pair in pairs if id(pair) not in excused]
+    moved = [block for block in blocks if _shift(block[0]) and not _has_same_neighbours(block, known)]
+    return sorted(moved, key=len, reverse=True)[:real]
 
 
-def _kept(lines: ChangedLines, new: Sequence[str]) -> list[int]:
-    """How many lines up to each are neither new nor blank nor a remark at the very left."""
-    added = {line.number for line in lines.added}
-    is_kept = (bool(text.strip()) and text[0] != "#" and number not in added for number, text in enumerate(new, 1))
-    return [0, *accumulate(is_kept)]
+def _has_same_neighbours(block: Sequence[_Pair], known: AbstractSet[tuple[int, int]]) -> bool:
+    (old, new), (last_old, last_new) = block[0].place, block[-1].place
+    return (old - 1, new - 1) in known and (last_old + 1, last_new + 1) in known
 
 
-def _blocks(pairs: Sequence[Pair], kept: Sequence[int]) -> list[list[Pair]]:
-    blocks: list[list[Pair]] = []
-    for pair in pairs:
-        if blocks and _shift(pair) and _shift(pair) == _shift(blocks[-1][-1]) and _goes_on(blocks[-1][-1], pair, kept):
-            blocks[-1].append(pair)
-        else:
-            blocks.append([pair])
-    return blocks
+def _blocks(aligned: Aligned) -> Iterator[list[_Pair]]:
+    """Lines that follow each other and moved by the same; others are blocks of one line."""
+    block: list[_Pair] = []
+    for place in aligned.places:
+        pair = _Pair(old=aligned.old[place[0]], new=aligned.new[place[1]], place=place)
+        if pair.old.text == pair.new.text:
+            if block and not _may_stay(pair.new, block[-1].new):
+                yield block
+                block = []
+            continue
+        if block and (_shift(pair) is None or _shift(pair) != _shift(block[-1])):
+            yield block
+            block = []
+        block.append(pair)
+    if block:
+        yield block
 
 
-def _goes_on(last: Pair, pair: Pair, kept: Sequence[int]) -> bool:
-    start, end = last.new.number, pair.new.number
-    if not start < end:
-        return False
-    is_text = _TEXT_BEGINS.search(last.new.text) is not None and end - start <= _LONGEST_TEXT
-    return is_text or kept[start] == kept[end]
+def _may_stay(row: Row, last: Row) -> bool:
+    """Within a block, a remark at the very left, and a text of several lines, keep their indentation."""
+    is_text = _TEXT_BEGINS.search(last.text) is not None and row.number - last.number <= _LONGEST_TEXT
+    return is_text or row.text.startswith("#")
 
 
-def _has_new_neighbour(block: Sequence[Pair], old: Sequence[str], new: Sequence[str]) -> bool:
-    first, last = block[0], block[-1]
-    above = _next(old, first.old.number - 2, -1) != _next(new, first.new.number - 2, -1)
-    return above or _next(old, last.old.number, 1) != _next(new, last.new.number, 1)
-
-
-def _next(lines: Sequence[str], index: int, step: int) -> str:
-    """The first line from there on that is not blank."""
-    while 0 <= index < len(lines) and not lines[index].strip():
-        index += step
-    return bare(lines[index]) if 0 <= index < len(lines) else ""
-
-
-def _shift(pair: Pair) -> tuple[str, str] | None:
+def _shift(pair: _Pair) -> tuple[str, str] | None:
     """What the indentation lost and gained at its start, where nothing else changed."""
-    old, new = (_INDENT.match(line.text) for line in (pair.old, pair.new))
+    old, new = (_INDENT.match(row.text) for row in (pair.old, pair.new))
     assert old is not None
     assert new is not None
     if pair.old.text[old.end() :] != pair.new.text[new.end() :]:
@@ -143,11 +132,7 @@ def _finding(churn: _Churn) -> Finding:
     return Finding(guard=GuardName.WHITESPACE_CHURN, message=message, line=line)
 
 
-def _blank_or_final(lines: ChangedLines, real: int) -> Finding | None:
-    if not real and (lines.added or lines.removed):
-        line = (lines.added or lines.removed)[0].number
-        message = f"only blank lines are added or removed; the first is line {line}"
-        return Finding(guard=GuardName.WHITESPACE_CHURN, message=message, line=line)
+def _final(lines: ChangedLines) -> Finding | None:
     if lines.before.endswith("\n") == lines.after.endswith("\n") or _last(lines.before) != _last(lines.after):
         return None
     what = "removed" if lines.before.endswith("\n") else "added"
