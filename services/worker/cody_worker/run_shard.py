@@ -3,12 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from uuid import uuid4
 
 import structlog
-from msgspec import Struct
 
-from cody_backends.open_backends import Backends
 from cody_jobs.errors import JobFailed, LeaseLost, RunLost, Unavailable
 from cody_jobs.events import JobFinished, RunFinished, RunReturned, RunStarted, key_of_end
 from cody_jobs.models import (
@@ -22,30 +19,18 @@ from cody_jobs.models import (
     RunResult,
     Shard,
 )
-from cody_jobs.plan import Plan
-from cody_jobs.ports import CodeHost
 from cody_jobs.ports.compute import EXIT_OK, EXIT_TRY_AGAIN
 from cody_jobs.ports.money_store import NO_CAPS, Caps
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.tasks import task_group
 from cody_runtime.telemetry import get_meter, get_tracer
-from cody_worker.claude import JOB_LEVEL_CODES, Claude
-from cody_worker.claude.batches.batched_claude import BatchedClaude
-from cody_worker.claude.count_tokens import token_counter
-from cody_worker.claude.prices import read_prices
-from cody_worker.edit_files import FileEditor, WorkerStopping
-from cody_worker.estimate_run import Estimator, EstimatorTools
-from cody_worker.git.repository_process import GitLauncher
+from cody_worker.claude import JOB_LEVEL_CODES
+from cody_worker.edit_files import WorkerStopping
 from cody_worker.held_runs import HeldRuns
-from cody_worker.job_commands import CommandPlace, JobCommands
-from cody_worker.money import Budget
-from cody_worker.money.purse import Waiting
+from cody_worker.job_tools import JobTools, Tools
 from cody_worker.pilot import Pilot, repositories_to_work_on, survey_repository, tell_of_sample_end
-from cody_worker.plan.job_planner import JobPlanner, PlannerTools
-from cody_worker.run_judge import RunJudge
-from cody_worker.run_repository import RunTools, git_limits, run_repository, scope_rules
-from cody_worker.settings import WorkerSettings
+from cody_worker.run_repository import git_limits, run_repository, scope_rules
 from cody_worker.stop_job import stop_job
 
 log = get_logger(__name__)
@@ -57,22 +42,7 @@ closing must fit into what is left of the 20 s that containers get."""
 
 
 _SURVEYS_AT_ONCE = 4
-_UNTIL_A_BATCH_HAS_ENDED = Waiting(poll=5.0, patience=2 * 86_400.0)
 _STOPS_THE_JOB = JOB_LEVEL_CODES | {FailureCode.SANDBOX_MISSING}
-
-
-class Tools(Struct, frozen=True, kw_only=True):
-    """What a worker works with. `owner` stands for this very process in the leases; `batched` is there for a job in the
-    economy lane."""
-
-    settings: WorkerSettings
-    backends: Backends
-    host: CodeHost
-    git: GitLauncher
-    claude: Claude
-    command_place: CommandPlace
-    owner: str
-    batched: BatchedClaude | None = None
 
 
 class ShardWork:
@@ -93,19 +63,12 @@ class ShardWork:
         self._left_unfinished = False
         self._job_stopped = False
         self._runs = get_meter(__name__).create_counter(names.METRIC_RUNS, description="Runs by final status")
-        self._model = job.spec.model or tools.settings.claude.claude_model
-        self._lane: Claude = tools.claude if tools.batched is None else tools.batched
-        self._budget = self._make_budget() if tools.batched is None else self._make_batch_budget(tools.batched)
-        self._planner = self._make_planner()
-        self._estimator = self._make_estimator()
-        self._commands = JobCommands(job.spec, tools.settings, tools.command_place)
-        self._judge = RunJudge(job, self._lane, tools.backends.results, model=self._model, budget=self._budget)
-        self._editor: FileEditor | None = None
+        self._shared = JobTools(tools, job, attempt=shard.attempt, stop=stop)
 
     @property
     def plan_question(self) -> str:
         """The key of what Claude is asked, if it has to be asked, for a plan."""
-        return self._planner.question
+        return self._shared.planner.question
 
     async def run(self) -> int:
         """All runs of the shard, then its end; the worker's exit code.
@@ -134,7 +97,7 @@ class ShardWork:
         if not self._job.sampling:
             return self._shard.repositories
         tools = self._tools
-        rules = scope_rules(tools.settings, self._job, await self._planner.plan())
+        rules = scope_rules(tools.settings, self._job, await self._shared.planner.plan())
         pilot = Pilot(
             jobs=tools.backends.jobs,
             results=tools.backends.results,
@@ -195,7 +158,7 @@ class ShardWork:
         attributes = {names.JOB_ID: self._job.id, names.REPOSITORY: run.repository, names.ATTEMPT: run.attempt}
         with tracer.start_as_current_span(names.SPAN_RUN_REPOSITORY, attributes=attributes):
             try:
-                return await run_repository(self._run_tools(), self._job, run)
+                return await run_repository(self._shared.for_runs(), self._job, run)
             except JobFailed as error:
                 failure = _failure(error)
                 if failure.code not in _STOPS_THE_JOB:
@@ -210,83 +173,6 @@ class ShardWork:
                 message = f"unexpected {type(error).__name__}; the worker's log has the details"
                 failure = Failure(code=FailureCode.INTERNAL_ERROR, message=message, retryable=True)
                 return RunFailed(failure=failure, files=FileCounts())
-
-    def _make_budget(self) -> Budget:
-        return Budget(
-            self._tools.claude,
-            self._tools.backends.money,
-            read_prices(self._tools.settings.claude.claude_prices or ""),
-            job_id=self._job.id,
-            caps=Caps.of(self._job.spec),
-            owner=self._tools.owner,
-            name=lambda _: uuid4().hex,
-            count_tokens=token_counter(self._tools.claude),
-        )
-
-    def _make_batch_budget(self, batched: BatchedClaude) -> Budget:
-        return Budget(
-            batched,
-            self._tools.backends.money,
-            read_prices(self._tools.settings.claude.claude_prices or ""),
-            job_id=self._job.id,
-            caps=Caps.of(self._job.spec),
-            owner=self._tools.owner,
-            name=batched.name,
-            count_tokens=token_counter(self._tools.claude),
-            batch=True,
-            waiting=_UNTIL_A_BATCH_HAS_ENDED,
-        )
-
-    def _make_estimator(self) -> Estimator:
-        tools = EstimatorTools(
-            results=self._tools.backends.results,
-            prices=read_prices(self._tools.settings.claude.claude_prices or ""),
-            count_tokens=token_counter(self._tools.claude),
-            max_output_tokens=self._tools.claude.max_output_tokens,
-            stop=self._stop,
-        )
-        return Estimator(tools, self._job, model=self._model)
-
-    def _make_planner(self) -> JobPlanner:
-        tools = PlannerTools(
-            # Everybody waits for it, so it does not wait for a batch.
-            claude=self._make_budget().for_file("", "(plan)"),
-            results=self._tools.backends.results,
-            owner=self._tools.owner,
-            lease=self._lease,
-            stop=self._stop,
-        )
-        return JobPlanner(tools, self._job, attempt=self._shard.attempt, model=self._model)
-
-    def _editor_for(self, plan: Plan) -> FileEditor:
-        """One for all runs: they share the plan, and the bound on files at once."""
-        if self._editor is None:
-            settings, batched = self._tools.settings, self._tools.batched
-            self._editor = FileEditor(
-                self._job,
-                self._lane,
-                self._tools.backends.results,
-                self._stop,
-                model=self._model,
-                files_at_once=settings.files_at_once if batched is None else settings.economy_files_at_once,
-                plan=plan,
-                budget=self._budget,
-                holds=None if batched is None else batched.holds,
-            )
-        return self._editor
-
-    def _run_tools(self) -> RunTools:
-        return RunTools(
-            settings=self._tools.settings,
-            results=self._tools.backends.results,
-            host=self._tools.host,
-            git=self._tools.git,
-            planner=self._planner,
-            estimator=self._estimator,
-            commands=self._commands,
-            judge=self._judge.judge,
-            editor_for=self._editor_for,
-        )
 
     async def _finish(self, repository: str, result: RunResult) -> None:
         jobs = self._tools.backends.jobs

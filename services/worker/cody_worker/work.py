@@ -27,7 +27,8 @@ from cody_worker.claude.batches.pace import Pace
 from cody_worker.claude.client import open_claude
 from cody_worker.git.repository_process import GitLauncher
 from cody_worker.job_commands import CommandPlace
-from cody_worker.run_shard import ShardWork, Tools
+from cody_worker.job_tools import Tools
+from cody_worker.run_shard import ShardWork
 from cody_worker.settings import WorkerSettings
 from cody_worker.shard_address import ShardAddress
 from cody_worker.stop_job import stop_job

@@ -23,7 +23,8 @@ from cody_worker.claude import ClaudeReply, ClaudeRequest, StopReason, ToolUse
 from cody_worker.claude.settings import ClaudeSettings
 from cody_worker.git.repository_process import GitLauncher
 from cody_worker.job_commands import CommandPlace
-from cody_worker.run_shard import ShardWork, Tools
+from cody_worker.job_tools import Tools
+from cody_worker.run_shard import ShardWork
 from cody_worker.settings import WorkerSettings
 from tests.support.repositories import run_git
 
