@@ -183,3 +183,13 @@ def _checked(batch: "MessageBatch") -> "MessageBatch":
 
 def _requests(tickets: Sequence[Ticket]) -> "list[Request]":
     return [{"custom_id": ticket.custom_id, "params": {**request_params(ticket.request)}} for ticket in tickets]
+
+
+def results_of(batch: "MessageBatch") -> dict[str, int]:
+    counts = batch.request_counts
+    return {
+        "succeeded": counts.succeeded,
+        "errored": counts.errored,
+        "canceled": counts.canceled,
+        "expired": counts.expired,
+    }

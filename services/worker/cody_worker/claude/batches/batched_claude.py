@@ -17,7 +17,8 @@ from cody_jobs.ports.batch_store import BatchStore
 from cody_runtime import names
 from cody_runtime.logs import get_logger
 from cody_runtime.telemetry import get_tracer
-from cody_worker.claude.batches.batch_calls import BatchCalls, BatchGone
+from cody_worker.claude.batches.batch_calls import BatchCalls, BatchGone, results_of
+from cody_worker.claude.batches.collected import Collected
 from cody_worker.claude.batches.pace import Pace
 from cody_worker.claude.batches.read_result import read_result
 from cody_worker.claude.batches.submissions import Submissions
@@ -97,8 +98,7 @@ class BatchedClaude:
         self._round = round_number
         self._limit = max_output_tokens
         self._waiting: dict[str, Ticket] = {}
-        self._collected: list[Ticket] = []
-        self._more = asyncio.Event()
+        self._collected = Collected(pace)
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[str | None]] = set()
@@ -157,7 +157,7 @@ class BatchedClaude:
         self._stopping = True
         for ticket in list(self._waiting.values()):
             self._settle(ticket, WorkerStopping())
-        self._collected = []
+        self._collected.clear()
 
     async def cancel_batches(self) -> None:
         """Nobody will ever want the answers that are not there yet. What cannot be cancelled goes on."""
@@ -176,8 +176,7 @@ class BatchedClaude:
         ticket = self._waiting.get(wanted)
         if ticket is None:
             ticket = self._waiting[wanted] = Ticket(wanted, request)
-            self._collected.append(ticket)
-            self._more.set()
+            self._collected.add(ticket)
         return ticket
 
     def _settle(self, ticket: Ticket, answer: "ClaudeReply | ClaudeFailed | Unanswered | Exception") -> None:
@@ -187,33 +186,9 @@ class BatchedClaude:
 
     async def _collect(self) -> None:
         while True:
-            await self._more.wait()
-            await self._quiet()
-            tickets, self._collected = self._cut(self._collected)
-            if self._collected:
-                self._more.set()
+            tickets = await self._collected.next_batch()
             if tickets:
                 self._start(self._submit(tickets), tickets, "submit")
-
-    async def _quiet(self) -> None:
-        """Until nothing more comes, or the batch is full."""
-        self._more.clear()
-        while len(self._cut(self._collected)[1]) == 0:
-            try:
-                async with asyncio.timeout(self._pace.quiet):
-                    await self._more.wait()
-            except TimeoutError:
-                return
-            self._more.clear()
-
-    def _cut(self, tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
-        """What goes into one batch, and what is left for the next one."""
-        size = 0
-        for number, ticket in enumerate(tickets):
-            size += ticket.size
-            if number and (number == self._pace.most_requests or size > self._pace.most_bytes):
-                return tickets[:number], tickets[number:]
-        return tickets, []
 
     def _start(self, work: Coroutine[None, None, None], tickets: Sequence[Ticket], name: str) -> None:
         task = asyncio.create_task(self._guarded(work, tickets), name=name)
@@ -283,8 +258,8 @@ class BatchedClaude:
         while (batch := await self._calls.look(batch_id)).processing_status != "ended":
             await asyncio.sleep(pause)
             pause = min(self._pace.rarest_look, pause * 1.5)
-        log.info("claude_batch_ended", batch_id=batch_id, **_results_of(batch))
-        ended = BatchEnded(batch_id=batch_id, **_results_of(batch))
+        log.info("claude_batch_ended", batch_id=batch_id, **results_of(batch))
+        ended = BatchEnded(batch_id=batch_id, **results_of(batch))
         await self._tell(f"batch_ended {batch_id}", ended)
         return batch
 
@@ -317,14 +292,4 @@ class BatchedClaude:
     def _measure(self, batch: "MessageBatch") -> None:
         if batch.ended_at is not None:
             seconds = (batch.ended_at - batch.created_at).total_seconds()
-            self._batch_meters.ended(seconds, _results_of(batch))
-
-
-def _results_of(batch: "MessageBatch") -> dict[str, int]:
-    counts = batch.request_counts
-    return {
-        "succeeded": counts.succeeded,
-        "errored": counts.errored,
-        "canceled": counts.canceled,
-        "expired": counts.expired,
-    }
+            self._batch_meters.ended(seconds, results_of(batch))
