@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -11,6 +12,7 @@ import stamina
 from cody_backends.postgres.connection import Connection, OwnConnection, create_pool
 from cody_backends.postgres.errors import translated
 from cody_backends.postgres.notifications import Listener, Notifications
+from cody_backends.postgres.tracing import one_span
 from cody_backends.settings import OPERATION_PATIENCE
 from cody_jobs.errors import Unavailable
 
@@ -45,7 +47,8 @@ class Database:
         When the answer to a COMMIT is lost, an operation that has happened is run a second time: every operation must
         lead to the same end when it is run twice.
         """
-        return await self._with_patience(operation, in_transaction=True)
+        with one_span(_name_of(operation)):
+            return await self._with_patience(operation, in_transaction=True)
 
     async def run_statement(self, operation: Operation[T]) -> T:
         """`run` for an operation that is a single statement: that needs no transaction around it."""
@@ -97,6 +100,13 @@ class Database:
                 stack.callback(call_at(give_up + _CANCEL_SECONDS, connection.terminate).cancel)
                 async with connection.transaction() if in_transaction else nullcontext():
                     return await operation(connection)
+
+
+def _name_of(operation: Callable[..., object]) -> str:
+    """For people; a function inside of another one goes by the outer one's name."""
+    named = operation.func if isinstance(operation, partial) else operation
+    name: str = getattr(named, "__qualname__", "transaction")
+    return name.partition(".<locals>")[0].rpartition(".")[2].lstrip("_")
 
 
 Connect = Callable[..., Awaitable[Any]]

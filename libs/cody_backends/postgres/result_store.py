@@ -11,6 +11,7 @@ from cody_backends.postgres.results import estimates, forget, look, patches, pla
 from cody_backends.postgres.results import events as feed
 from cody_backends.postgres.results import record as recording
 from cody_backends.postgres.results import spans as tracing
+from cody_backends.postgres.results.record_together import RecordsTogether
 from cody_backends.postgres.results.spans import SpanBounds
 from cody_jobs.diff_groups import DiffFacts, diff_group
 from cody_jobs.estimates import JobEstimate, RepositoryEstimate
@@ -35,7 +36,8 @@ class PostgresResultStore:
         self._database = database
         self._look_again = look_again
         self._span_bounds = span_bounds or SpanBounds()
-        self._spansuntil_trim = 0
+        self._spans_until_trim = 0
+        self._files = RecordsTogether(database)
 
     async def ping(self) -> None:
         await self._database.ping()
@@ -45,7 +47,7 @@ class PostgresResultStore:
 
     async def record_file(self, record: FileRecord) -> None:
         thread = await recording.pack_thread(record.thread)
-        await self._database.run(partial(recording.record_file, record=record, thread=thread, mark=uuid4()))
+        await self._files.record(recording.Recording(record=record, thread=thread, mark=uuid4()))
 
     async def list_files(self, job_id: str, repository: str, *, limit: int, cursor: str | None) -> Page[FileResult]:
         return await self._database.run_statement(
@@ -151,9 +153,9 @@ class PostgresResultStore:
         if not spans:
             return
         await self._database.run_statement(partial(tracing.append_spans, spans=spans))
-        self._spansuntil_trim -= len(spans)
-        if self._spansuntil_trim <= 0:
-            self._spansuntil_trim = self._span_bounds.trim_every
+        self._spans_until_trim -= len(spans)
+        if self._spans_until_trim <= 0:
+            self._spans_until_trim = self._span_bounds.trim_every
             await self._database.run_statement(partial(tracing.trim_spans, bounds=self._span_bounds))
 
     async def read_trace(self, job_id: str, trace_id: str | None, *, limit: int) -> list[SpanRecord]:

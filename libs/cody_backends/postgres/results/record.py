@@ -1,15 +1,17 @@
-"""Record one file: outcome, conversation, usage and event, all or nothing."""
+"""Record files: outcome, conversation, usage and event of each, all or nothing."""
 
 import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
-from cody_backends.postgres.connection import Connection
+from cody_backends.postgres.connection import Connection, Row
 from cody_backends.postgres.results.events import append
 from cody_backends.postgres.texts import storable
 from cody_jobs.events import FileDone
@@ -25,13 +27,48 @@ def unpack_thread(content: bytes) -> ClaudeThread:
     return msgspec.json.decode(zlib.decompress(content), type=ClaudeThread)
 
 
-async def record_file(connection: Connection, *, record: FileRecord, thread: bytes | None, mark: UUID) -> None:
-    """`mark` is this call's own: run twice, after a lost answer, it finds that it is done.
+class Recording(Struct, frozen=True, kw_only=True):
+    """`thread` is the packed conversation; `mark` is the caller's own."""
 
-    Locks are taken in one order (file, known outcome, usage of the run, events of the job), so that nobody waits in a
-    circle, and the one that all workers of a job want comes last.
+    record: FileRecord
+    thread: bytes | None
+    mark: UUID
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.record.job_id, self.record.repository, self.record.path
+
+
+async def record_files(connection: Connection, *, recordings: Sequence[Recording]) -> None:
+    """Each of another file. Run twice, after a lost answer, it finds by their marks which are done.
+
+    Locks are taken in one order (files, known outcomes, usage of the runs, events of the jobs; of each kind in the
+    order of their keys), so that nobody waits in a circle, and the one that all workers of a job want comes last.
     """
-    earlier = await connection.fetchrow(
+    new: list[Recording] = []
+    unused: set[UUID | None] = set()
+    threads: dict[UUID, UUID | None] = {}
+    for recording in sorted(recordings, key=lambda one: one.place):
+        earlier = await _earlier(connection, recording.record)
+        if earlier is not None and earlier["recorded_by"] == recording.mark:
+            continue
+        new.append(recording)
+        threads[recording.mark] = await _keep_thread(connection, recording)
+        await _keep_result(connection, recording.record, threads[recording.mark], recording.mark)
+        unused.add(earlier["thread_id"] if earlier else None)
+    for recording in sorted(new, key=lambda one: one.record.question):
+        unused.add(await _keep_known(connection, recording.record, threads[recording.mark]))
+    await drop_unused_threads(connection, [thread for thread in unused if thread is not None])
+    for recording in new:
+        record = recording.record
+        await add_usage(connection, record.job_id, record.repository, record.path, record.calls)
+    for job_id, mine in groupby(new, key=lambda one: one.record.job_id):
+        told = list(mine)
+        await append(connection, job_id, [_event(one.record) for one in told], told[0].mark)
+
+
+async def _earlier(connection: Connection, record: FileRecord) -> Row | None:
+    return await connection.fetchrow(
         """
         SELECT thread_id, recorded_by FROM file_results
         WHERE job_id = $1 AND repository = $2 AND path = $3 FOR UPDATE
@@ -40,24 +77,16 @@ async def record_file(connection: Connection, *, record: FileRecord, thread: byt
         record.repository,
         record.path,
     )
-    if earlier is not None and earlier["recorded_by"] == mark:
-        return
-    thread_id = await _keep_thread(connection, record, thread, mark)
-    await _keep_result(connection, record, thread_id, mark)
-    replaced = {await _keep_known(connection, record, thread_id), earlier["thread_id"] if earlier else None}
-    await drop_unused_threads(connection, [old for old in replaced if old is not None])
-    await add_usage(connection, record.job_id, record.repository, record.path, record.calls)
-    await append(connection, record.job_id, [_event(record)], mark)
 
 
-async def _keep_thread(connection: Connection, record: FileRecord, thread: bytes | None, mark: UUID) -> UUID | None:
+async def _keep_thread(connection: Connection, recording: Recording) -> UUID | None:
     """The id of the conversation; of the original one for an answer that is used again."""
-    if thread is not None:
-        await connection.execute("INSERT INTO threads (id, content) VALUES ($1, $2)", mark, thread)
-        return mark
-    if record.reused_from is None:
+    if recording.thread is not None:
+        await connection.execute("INSERT INTO threads (id, content) VALUES ($1, $2)", recording.mark, recording.thread)
+        return recording.mark
+    if recording.record.reused_from is None:
         return None
-    return await _use_known(connection, record.question)
+    return await _use_known(connection, recording.record.question)
 
 
 async def _use_known(connection: Connection, question: str) -> UUID | None:

@@ -8,8 +8,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from cody_backends.postgres.connection import Connection
 from cody_backends.postgres.open_database import open_database
 from cody_backends.settings import BackendSettings
+
+
+async def look_twice(connection: Connection) -> None:
+    for _ in range(2):
+        await connection.fetchval("SELECT 'inside'")
 
 
 async def main(url: str) -> None:
@@ -18,9 +24,11 @@ async def main(url: str) -> None:
     provider.add_span_processor(SimpleSpanProcessor(spans))
     trace.set_tracer_provider(provider)
     async with open_database(BackendSettings(database_url=url)) as database:
-        await database.run(lambda c: c.fetchval("SELECT 'not seen'"))
+        await database.run(look_twice)
+        await database.run_statement(lambda c: c.fetchval("SELECT 'not seen'"))
         with trace.get_tracer("test").start_as_current_span("work"):
-            await database.run(lambda c: c.fetchval("SELECT 'seen'"))
+            await database.run(look_twice)
+            await database.run_statement(lambda c: c.fetchval("SELECT 'seen'"))
     names = {span.context.span_id: span.name for span in spans.get_finished_spans() if span.context}
     for span in spans.get_finished_spans():
         parent = f" child of {names[span.parent.span_id]}" if span.parent else ""
