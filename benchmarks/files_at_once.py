@@ -1,9 +1,9 @@
-"""Wall time, CPU and memory of one worker against the ideal, with a stand-in of one second latency.
+"""Wall time, CPU and memory of one worker against the ideal, with a stand-in that takes three seconds for an answer.
 
 The ideal is the latency of all requests, one after the other, divided by the files at once: what a worker would need
 that costs nothing itself. A request's wait is the stand-in's; everything else (git, SDK, stores, spans) is ours.
 
-    ./dev bench files_at_once [--at-once 8 64] [--rounds 20] [--repositories 4]
+    ./dev bench files_at_once [--at-once 1 8 64] [--rounds 7] [--latency 3] [--repositories 4]
 """
 
 import argparse
@@ -22,7 +22,6 @@ from cody_stand_ins.claude import ClaudeStandIn, claude_stand_in
 from tests.story.system import System, running_system
 from tests.support.repositories import make_repository
 
-LATENCY = 1.0
 PROMPT = "Rewrite Optional[X] to X | None."
 
 
@@ -30,18 +29,20 @@ class Measured(Struct, frozen=True, kw_only=True):
     at_once: int
     requests: int
     seconds: float
+    latency: float
     worker_cpu_seconds: float
     worker_peak_mb: float
 
     @property
     def ideal(self) -> float:
-        return LATENCY * self.requests / self.at_once
+        return self.latency * self.requests / self.at_once
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--at-once", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--rounds", type=int, default=20, help="requests ÷ files at once")
+    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--rounds", type=int, default=7, help="requests ÷ files at once")
+    parser.add_argument("--latency", type=float, default=3.0, help="seconds that Claude takes for an answer")
     parser.add_argument("--repositories", type=int, default=4)
     options = parser.parse_args()
     print_machine()
@@ -56,7 +57,7 @@ def main() -> None:
         "worker peak MB",
     )
     for at_once in options.at_once:
-        show(asyncio.run(measure(at_once, at_once * options.rounds, options.repositories)))
+        show(asyncio.run(measure(at_once, at_once * options.rounds, options.repositories, options.latency)))
 
 
 def show(measured: Measured) -> None:
@@ -72,12 +73,12 @@ def show(measured: Measured) -> None:
     )
 
 
-async def measure(at_once: int, files: int, repositories: int) -> Measured:
+async def measure(at_once: int, files: int, repositories: int, latency: float) -> Measured:
     with tempfile.TemporaryDirectory(prefix="cody-bench-") as name:
         folder = Path(name)
         names = make_repositories(folder / "repositories", files, repositories)
-        async with started(folder, at_once) as (system, stand_in):
-            job_id = await system.submit(names, PROMPT)
+        async with started(folder, at_once, latency) as (system, stand_in):
+            job_id = await system.submit(names, PROMPT, match="Optional")  # so that nobody waits for a plan
             watcher = asyncio.create_task(watch_worker(system.pid("cody_dispatcher")))
             job = await system.ended(job_id, timeout=600)
             assert job["status"] == "SUCCEEDED", job
@@ -86,15 +87,17 @@ async def measure(at_once: int, files: int, repositories: int) -> Measured:
                 at_once=at_once,
                 requests=(await stand_in.stats()).answered,
                 seconds=await editing_seconds(system, job_id),
+                latency=latency,
                 worker_cpu_seconds=cpu,
                 worker_peak_mb=peak / 1e6,
             )
 
 
 @asynccontextmanager
-async def started(folder: Path, at_once: int) -> AsyncGenerator[tuple[System, ClaudeStandIn]]:
+async def started(folder: Path, at_once: int, latency: float) -> AsyncGenerator[tuple[System, ClaudeStandIn]]:
     async with claude_stand_in() as stand_in:
-        await stand_in.set_faults(latency=LATENCY)
+        # It begins to answer after a third of the time; no two answers take the same.
+        await stand_in.set_faults(latency=latency / 3, writing=latency * 2 / 3, jitter=latency / 6)
         environment = {
             "REPOSITORIES_ROOT": str(folder / "repositories"),
             "CLAUDE_API_KEY": stand_in.key,

@@ -121,13 +121,14 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class Faults(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Everything that can be set. `latency` and `jitter` are seconds: each answer takes latency ± jitter, and each
-    batch `batch_latency`. The limits are simulated in a world where a minute passes `time_scale` times as fast, for
+    """Everything that can be set. `latency`, `jitter` and `writing` are seconds: each answer begins after latency ± jitter
+    and ends `writing` later; each batch takes `batch_latency`. The limits are simulated in a world where a minute passes `time_scale` times as fast, for
     whoever asks, too."""
 
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     jitter: float = 0.0
+    writing: float = 0.0
     batch_latency: float = 0.0
     requests_per_minute: int | None = None
     input_tokens_per_minute: int | None = None

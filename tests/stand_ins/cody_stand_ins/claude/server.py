@@ -243,6 +243,8 @@ class _Exchange:
             return
         # Two writes are enough for a client to see a stream in parts, and cheap.
         await self.more(pieces[0])
+        if (writing := self._stand_in.faults.settings.writing) > 0:
+            await asyncio.sleep(writing)
         await self.last(b"".join(pieces[1:]) + end_events(reply, use))
         tally.answered += 1
 
