@@ -121,9 +121,9 @@ class Fault(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class Faults(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Everything that can be set. `latency`, `jitter` and `writing` are seconds: each answer begins after latency ± jitter
-    and ends `writing` later; each batch takes `batch_latency`. The limits are simulated in a world where a minute passes `time_scale` times as fast, for
-    whoever asks, too."""
+    """Everything that can be set. `latency`, `jitter` and `writing` are seconds: each answer begins after latency ±
+    jitter and ends `writing` later; each batch takes `batch_latency`. The limits are simulated in a world where a
+    minute passes `time_scale` times as fast, for whoever asks, too."""
 
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
