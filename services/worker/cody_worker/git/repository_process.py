@@ -1,7 +1,6 @@
 """The worker's side of a target repository: all work is done by a child process, which can be given up at any time."""
 
 import asyncio
-import signal
 import socket
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -10,23 +9,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from cody_jobs.errors import JobFailed
 from cody_jobs.models import FailureCode
 from cody_jobs.outcomes import RunPatch
 from cody_jobs.ports.code_host import CloneSource
 from cody_jobs.reports import Remaining
-from cody_runtime.fork_server import ForkedProcess, ForkServer
-from cody_worker.git.death import explain_death, took_too_long
+from cody_runtime.fork_server import ForkServer
+from cody_worker.git.child_connection import ChildConnection
 from cody_worker.git.limits import Checkout, GitLimits
 from cody_worker.git.look import Found, SearchRules
 from cody_worker.git.scope import NotACandidate, Scope, ScopeRules
 from cody_worker.git.scratch_folder import ScratchFolder, remove_abandoned
 from cody_worker.git.staged_files import ChangedMeanwhile, FileStage
 from cody_worker.git.wire import (
-    HEADER,
-    MAX_FRAME_BYTES,
     CheckedOut,
     CheckOut,
     ChildSetup,
@@ -54,17 +49,13 @@ from cody_worker.git.wire import (
     StageTogether,
     Stale,
     TextFound,
-    decode_reply,
     encode,
-    frame,
 )
 from cody_worker.git.work_tree import FileChange, WorkTree, WorkTreeLimits
 
 R = TypeVar("R", bound=Reply)
 _STAGED_AT_ONCE_BYTES = 8 << 20
-_SECONDS_TO_DIE = 10
 _WORK_TREE_LIMITS = WorkTreeLimits()
-_NONSENSE = "the repository made the git child answer with nonsense"
 
 
 class GitLauncher:
@@ -119,12 +110,11 @@ class GitLauncher:
         except BaseException:
             ours.close()
             raise
+        child = ChildConnection(process, reader, writer, setup)
         try:
-            yield RepositoryProcess(process, reader, writer, setup)
+            yield RepositoryProcess(process.pid, child)
         finally:
-            writer.transport.abort()
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+            await child.aclose()
 
 
 class RepositoryProcess:
@@ -135,20 +125,9 @@ class RepositoryProcess:
     every further request fails the same way. Raises `Unavailable` when the worker itself is being ended.
     """
 
-    def __init__(
-        self,
-        process: ForkedProcess,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        setup: ChildSetup,
-    ) -> None:
-        self.pid = process.pid
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._setup = setup
-        self._turn = asyncio.Lock()
-        self._over: JobFailed | None = None
+    def __init__(self, pid: int, child: ChildConnection) -> None:
+        self.pid = pid
+        self._child = child
 
     async def checkout(self) -> Checkout:
         """To be called first."""
@@ -211,45 +190,7 @@ class RepositoryProcess:
         return (await self._ask(request, Committed)).patch
 
     async def _ask(self, request: Request, kind: type[R]) -> R:
-        async with self._turn:
-            if self._over is not None:
-                raise self._over
-            try:
-                async with asyncio.timeout(self._setup.limits.seconds):
-                    reply = await self._exchange(request)
-            except TimeoutError as error:
-                raise self._give_up(took_too_long(request, self._setup)) from error
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise self._give_up(explain_death(await self._exit_code(), request, self._setup)) from error
-            except msgspec.DecodeError as error:
-                raise self._give_up(JobFailed(FailureCode.REPOSITORY_UNREADABLE, _NONSENSE)) from error
-            except asyncio.CancelledError:
-                self._give_up(JobFailed(FailureCode.INTERNAL_ERROR, "an earlier request was cancelled"))
-                raise
-        return _check(reply, kind)
-
-    async def _exchange(self, request: Request) -> Reply:
-        self._writer.write(frame(request))
-        await self._writer.drain()
-        (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if size > MAX_FRAME_BYTES:
-            raise msgspec.DecodeError(f"a reply of {size} bytes")
-        return decode_reply(await self._reader.readexactly(size))
-
-    async def _exit_code(self) -> int:
-        """Of a child that has closed its end of the connection."""
-        try:
-            async with asyncio.timeout(_SECONDS_TO_DIE):
-                return await self._process.wait()
-        except TimeoutError:
-            self._process.send_signal(signal.SIGKILL)
-            return await self._process.wait()
-
-    def _give_up(self, reason: JobFailed) -> JobFailed:
-        """From now on nothing is asked: a late reply would answer the wrong request."""
-        self._over = reason
-        self._process.send_signal(signal.SIGKILL)
-        return reason
+        return _check(await self._child.ask(request), kind)
 
 
 def _check(reply: Reply, kind: type[R]) -> R:

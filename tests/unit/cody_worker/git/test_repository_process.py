@@ -49,6 +49,25 @@ async def test_an_expression_that_backtracks_without_end_is_given_up(source: Git
     assert (caught.value.code, caught.value.retryable) == (FailureCode.REPOSITORY_TOO_SLOW, False)
 
 
+async def test_requests_that_are_under_way_together_each_get_their_own_answer(
+    tmp_path: Path, git_work: GitWork
+) -> None:
+    files = {f"{number}.py": f"{number}\n".encode() * (number * 1_000 + 1) for number in range(40)}
+    source = make_repository(tmp_path / "many", files)
+    async with git_work.open(source.path) as repository:
+        await repository.checkout()
+        await repository.scope(EVERYTHING)
+        assert await asyncio.gather(*[repository.read_file(path) for path in files]) == list(files.values())
+
+
+async def test_what_ends_a_child_is_told_to_all_who_wait_for_it(source: GitRepository, git_work: GitWork) -> None:
+    async with git_work.open(source.path, git_work.limits(seconds=0.5)) as repository:
+        await repository.checkout()
+        behind = [repository.read_file("b.py") for _ in range(3)]
+        told = await asyncio.gather(repository.scope(ENDLESS), *behind, return_exceptions=True)
+    assert [error.code for error in told if isinstance(error, JobFailed)] == [FailureCode.REPOSITORY_TOO_SLOW] * 4
+
+
 async def test_the_kernel_ends_a_child_whose_worker_does_not(source: GitRepository, git_work: GitWork) -> None:
     async with git_work.open(source.path) as repository:
         await repository.checkout()
