@@ -3,7 +3,7 @@
 The ideal is the latency of all requests, one after the other, divided by the files at once: what a worker would need
 that costs nothing itself. A request's wait is the stand-in's; everything else (git, SDK, stores, spans) is ours.
 
-    ./dev bench files_at_once [--at-once 1 8 64] [--rounds 7] [--latency 3] [--repositories 4]
+    ./dev bench files_at_once [--at-once 1 8 64] [--rounds 20] [--latency 3] [--repositories 4]
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--rounds", type=int, default=7, help="requests ÷ files at once")
+    parser.add_argument("--rounds", type=int, default=20, help="requests ÷ files at once")
     parser.add_argument("--latency", type=float, default=3.0, help="seconds that Claude takes for an answer")
     parser.add_argument("--repositories", type=int, default=4)
     options = parser.parse_args()
